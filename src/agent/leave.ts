@@ -1,0 +1,37 @@
+/** The end of a worker: after the drain the app's own clean-up runs, as it would without us. */
+
+import cluster from "node:cluster";
+
+/** PM2's default kill timeout: what an app that only listens to messages gets to act on "shutdown". */
+const MESSAGE_GRACE_MS = 1600;
+
+/**
+ * Raises the stop signal the app listens for: SIGTERM, or SIGINT where it handles only that. An app
+ * that handles neither may know PM2's "shutdown" message; one that knows nothing is ended here.
+ */
+export function raiseStop(shutdownMessage: boolean, listensToMessages: () => boolean): void {
+  const emitter = process as NodeJS.EventEmitter;
+  if (shutdownMessage) {
+    emitter.emit("message", "shutdown");
+    return;
+  }
+  const signal = (["SIGTERM", "SIGINT"] as const).find((name) => process.listenerCount(name) > 0);
+  if (signal) {
+    process.kill(process.pid, signal);
+  } else if (listensToMessages()) {
+    emitter.emit("message", "shutdown");
+    setTimeout(() => process.exit(), MESSAGE_GRACE_MS);
+  } else {
+    process.exit();
+  }
+}
+
+/**
+ * Tells later whether the app listens to messages. Called before the app runs: `cluster` itself
+ * listens on the process, to repeat what it hears on `cluster.worker`.
+ */
+export function watchMessageListeners(): () => boolean {
+  const own = process.listenerCount("message");
+  return () =>
+    process.listenerCount("message") > own || (cluster.worker?.listenerCount("message") ?? 0) > 0;
+}

@@ -1,0 +1,147 @@
+/**
+ * The agent: preloaded into every worker with `--require`, before the app. It makes an unchanged app
+ * accept from the supervisor's sockets, drain and stop. Bundled to one CommonJS file without
+ * dependencies. Everything here runs in the app's process.
+ */
+
+import { isMainThread } from "node:worker_threads";
+import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts";
+import { type Channel, openChannel } from "./channel.ts";
+import { type Drain, drainTraffic } from "./drain.ts";
+import { createGate } from "./gate.ts";
+import { guardDescriptors } from "./guard.ts";
+import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
+import { raiseStop, watchMessageListeners } from "./leave.ts";
+import { hookListen, type ListenHook } from "./listen.ts";
+import type { Handle } from "./node-internals.ts";
+import { probeUntilReady } from "./probe.ts";
+import { hideAgent, keepOutputWhole } from "./quiet.ts";
+import { type Traffic, watchTraffic } from "./traffic.ts";
+
+/** Left of the drain timeout for the app's own clean-up when connections will not end. */
+const CLEANUP_RESERVE_MS = 2000;
+
+function start(settings: AgentSettings): void {
+  const channel = openChannel();
+  const traffic: Traffic = watchTraffic(() => gate.changed());
+  const gate = createGate(channel, traffic, String(settings.worker));
+  const guard = guardDescriptors((reached) => {
+    if (reached) listen.vacate();
+    channel.send({ t: "limit", reached });
+  });
+  let isProbed = false;
+  const listen = hookListen(
+    channel,
+    {
+      listening(server) {
+        traffic.watch(server);
+        if (settings.probe === null || isProbed) return;
+        isProbed = true;
+        const { probe } = settings;
+        server.once("listening", () => {
+          const failed = (result: string): void => channel.send({ t: "probe", result });
+          probeUntilReady(server, probe, () => channel.send({ t: "ready" }), failed);
+        });
+      },
+      accepted(key, client) {
+        guard.accepted();
+        return gate.passes(key, client, () => listen.deliver(key, client));
+      },
+    },
+    settings.slot,
+  );
+  const hooks = createHooks(settings.slot, settings.generation);
+  (globalThis as Record<symbol, unknown>)[HOOKS] = hooks.hooks;
+  const leave = createLeave(traffic, listen, hooks, channel, settings);
+  channel.on((message, handle) => obey(message, handle, { listen, hooks, gate, channel, leave }));
+  process.on("uncaughtExceptionMonitor", (error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+    channel.send({ t: "uncaught", text: text.slice(0, 4000) });
+  });
+}
+
+interface Parts {
+  readonly listen: ListenHook;
+  readonly hooks: HookRunner;
+  readonly gate: ReturnType<typeof createGate>;
+  readonly channel: Channel;
+  readonly leave: Leave;
+}
+
+function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Parts): void {
+  const { listen, hooks, gate, channel, leave } = parts;
+  switch (message.t) {
+    case "listening":
+      return listen.answer(message.seq, message.errno, message.sockname, message.data);
+    case "attach":
+      if (handle) listen.attach(message.key, message.shard, handle);
+      return;
+    case "detach":
+      return listen.detach(message.key, message.shard);
+    case "take":
+      if (handle && !listen.deliver(message.key, handle)) handle.close();
+      return;
+    case "offer":
+      return channel.send({ t: "accept", offer: message.offer });
+    case "loads":
+      return gate.heard(message.loads);
+    case "activate":
+      return hooks.activate();
+    case "drain":
+      return leave.begin(message.timeoutMs);
+    case "hurry":
+      return leave.hurry(message.withinMs);
+  }
+}
+
+interface Leave {
+  begin(timeoutMs: number): void;
+  hurry(withinMs: number): void;
+}
+
+function createLeave(
+  traffic: Traffic,
+  listen: ListenHook,
+  hooks: HookRunner,
+  channel: Channel,
+  settings: AgentSettings,
+): Leave {
+  let drain: Drain | null = null;
+  let isRaised = false;
+  const listensToMessages = watchMessageListeners();
+
+  const raise = (): void => {
+    if (isRaised) return;
+    isRaised = true;
+    raiseStop(settings.shutdownMessage, listensToMessages);
+  };
+  /** Whatever is still open: the app's own clean-up gets its time before the supervisor's kill. */
+  const raiseBefore = (deadlineMs: number): void => {
+    const reserve = Math.min(CLEANUP_RESERVE_MS, deadlineMs / 10);
+    setTimeout(raise, deadlineMs - reserve).unref();
+  };
+
+  return {
+    begin(timeoutMs) {
+      if (drain) return;
+      listen.leave();
+      const hooked = hooks.drain(() => channel.send({ t: "released" }));
+      const drained = new Promise<void>((done) => {
+        drain = drainTraffic(traffic, timeoutMs, done);
+      });
+      void Promise.all([hooked, drained]).then(raise);
+      raiseBefore(timeoutMs);
+    },
+    hurry(withinMs) {
+      drain?.hurry();
+      raiseBefore(withinMs);
+    },
+  };
+}
+
+const settings = process.env.HOLDFAST_AGENT;
+if (settings !== undefined && isMainThread) {
+  hideAgent();
+  keepOutputWhole();
+  start(JSON.parse(settings) as AgentSettings);
+}

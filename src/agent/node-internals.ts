@@ -1,0 +1,55 @@
+/** The parts of Node the agent touches that are not in its documentation, typed in one place. */
+
+import type { ServerResponse } from "node:http";
+import type { Server, Socket } from "node:net";
+
+/** A libuv stream handle (TCPWrap or Pipe). */
+export interface Handle {
+  onconnection: ((error: number, client: Handle | undefined) => void) | null;
+  listen(backlog: number): number;
+  close(callback?: () => void): void;
+  ref?(): void;
+  unref?(): void;
+  readStop?(): void;
+  setBlocking?(blocking: boolean): number;
+}
+
+/** What `net` needs of a listening handle; ours has no socket of its own. */
+export interface Facade extends Handle {
+  getsockname?(out: Record<string, unknown>): number;
+  fchmod?(mode: number): number;
+  ref(): void;
+  unref(): void;
+}
+
+export interface ServerQuery {
+  address: string | null;
+  port: number;
+  addressType: number | string;
+  fd?: number;
+  flags?: number;
+  backlog?: number;
+}
+
+/** A `net`, `tls`, `http`, `https` or `http2` server as `cluster._getServer` gets it. */
+export type InternalServer = Server & {
+  _handle: Handle | null;
+  _connections: number;
+  _listen2?: (...args: unknown[]) => void;
+  _getServerData?(): unknown;
+  _setServerData?(data: unknown): void;
+  keepAliveTimeout?: number;
+};
+
+/** A socket as http's server leaves it: the response it works on hangs on `_httpMessage`. */
+export type InternalSocket = Socket & {
+  _httpMessage?: (ServerResponse & { _header: string | null }) | null;
+  _handle: Handle | null;
+  parser?: { getCurrentBuffer?(): Buffer } | null;
+};
+
+export type GetServer = (
+  server: InternalServer,
+  query: ServerQuery,
+  done: (errno: number, handle: Facade | null) => void,
+) => void;

@@ -1,0 +1,34 @@
+/** Ends a WebSocket from outside its library: a close frame written between the app's frames. */
+
+import type { Duplex } from "node:stream";
+
+/** 1012 "Service Restart" (IANA WebSocket Close Code registry): reconnect, with a delay. */
+const SERVICE_RESTART = 1012;
+/** How long the peer may take to answer the close frame. RFC 6455 leaves it to us. */
+const ANSWER_WITHIN_MS = 3000;
+const END_WITHIN_MS = 1000;
+
+/** A server's close frame: FIN, opcode 8, unmasked (RFC 6455, 5.5.1). */
+export function closeFrame(code: number, reason: string): Buffer {
+  const text = Buffer.from(reason);
+  const frame = Buffer.alloc(4 + text.length);
+  frame[0] = 0x88;
+  frame[1] = 2 + text.length;
+  frame.writeUInt16BE(code, 2);
+  text.copy(frame, 4);
+  return frame;
+}
+
+/**
+ * Writes the close frame and gives the peer time to answer. Called from a timer: WebSocket libraries
+ * write a frame within one turn of the event loop, so this is between frames.
+ */
+export function closeWebSocket(socket: Duplex): void {
+  if (socket.destroyed || socket.writableEnded) return;
+  socket.write(closeFrame(SERVICE_RESTART, "service restart"));
+  setTimeout(() => {
+    if (socket.destroyed) return;
+    socket.end();
+    setTimeout(() => socket.destroy(), END_WITHIN_MS).unref();
+  }, ANSWER_WITHIN_MS).unref();
+}

@@ -1,0 +1,41 @@
+/** The supervisor's events as lines of its log, one grammar: what, then app, slot, generation, pid. */
+
+import type { Logger } from "../logs/log.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+
+export function narrate(supervisor: Supervisor, log: Logger): void {
+  supervisor.on("worker:start", ({ worker, ...facts }) =>
+    log.debug({ ...facts, worker }, "worker started"),
+  );
+  supervisor.on("worker:ready", ({ worker, ...facts }) =>
+    log.info({ ...facts, worker }, "worker ready"),
+  );
+  supervisor.on("worker:drain", ({ worker, ...facts }) =>
+    log.debug({ ...facts, worker }, "worker draining"),
+  );
+  supervisor.on("worker:exit", ({ worker, cause, lastOutput, ...facts }) => {
+    const isExpected = ["reload", "restart", "scale_down", "stop"].includes(facts.reason);
+    if (isExpected) log.info({ ...facts, worker }, "worker stopped");
+    else log.error({ ...facts, worker, lastOutput }, cause);
+  });
+  supervisor.on("worker:fault", ({ worker, fault, ...facts }) =>
+    log.warn({ ...facts, worker, fault }, `a message of this worker was dropped: ${fault}`),
+  );
+  supervisor.on("slot:waiting", ({ retryInMs, crashes, ...facts }) =>
+    log.warn({ ...facts, retryInMs, crashes }, `restarting in ${retryInMs} ms`),
+  );
+  supervisor.on("slot:failed", ({ retryInMs, crashes, ...facts }) =>
+    log.error(
+      { ...facts, retryInMs, crashes },
+      `the slot failed: it crashed ${crashes} times within the restart window; next try in ${retryInMs} ms`,
+    ),
+  );
+  supervisor.on("slot:recovered", (facts) => log.info(facts, "the slot has recovered"));
+  supervisor.on("reload:start", (facts) => log.info(facts, "reload started"));
+  supervisor.on("reload:progress", (facts) =>
+    log.info(facts, `reload: ${facts.renewed} of ${facts.of} slots replaced`),
+  );
+  supervisor.on("reload:done", (facts) => log.info(facts, "reload done"));
+  supervisor.on("app:scaled", (facts) => log.info(facts, "scaled"));
+  supervisor.on("app:stopped", (facts) => log.info(facts, "stopped"));
+}

@@ -1,0 +1,77 @@
+/** What a worker's end means, from what the operating system and the agent told. Pure. */
+
+import type { ExitReason, Worker } from "./worker.ts";
+
+export interface Death {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The exception or rejection that nobody handled, as the agent reported it. */
+  readonly uncaught: string | null;
+  /** The last lines say that V8 ran out of heap. */
+  readonly heapExhausted: boolean;
+  /** The kernel's out-of-memory killer was at work in this control group. */
+  readonly oomKilled: boolean;
+  /** The process was stopped (SIGSTOP) when it was killed. */
+  readonly stopped: boolean;
+}
+
+/** Signals the kernel or the runtime raises on a fault of the process itself (signal(7)). */
+const FAULT_SIGNALS = ["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS"];
+
+/** What an end looks like from outside, whoever wanted it. */
+export function classifyExit(death: Death): ExitReason {
+  if (death.stopped) return "stopped";
+  if (death.heapExhausted && (death.signal !== null || death.code !== 0)) return "oom";
+  if (death.signal === "SIGKILL" && death.oomKilled) return "oom";
+  if (death.signal !== null) return FAULT_SIGNALS.includes(death.signal) ? "crash" : "signal";
+  if (death.uncaught !== null) return "uncaught";
+  return death.code === 0 ? "clean" : "error";
+}
+
+/** V8's words for a full heap, in every supported Node. */
+export function saysHeapExhausted(lines: readonly string[]): boolean {
+  return lines.some((line) => /JavaScript heap out of memory|Reached heap limit/.test(line));
+}
+
+/** Why a worker failed, in words for a person. */
+export function describeExit(
+  worker: Worker,
+  reason: ExitReason,
+  death: Death,
+  readyTimeoutMs: number,
+  missing: string,
+): string {
+  const when =
+    worker.readyAt === null
+      ? "before it was ready"
+      : worker.settled
+        ? ""
+        : "right after it was ready";
+  const who = `worker ${worker.id} (slot ${worker.slot})`;
+  return `${who} ${ended(reason, death, readyTimeoutMs, missing)} ${when}`.trimEnd();
+}
+
+function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing: string): string {
+  switch (reason) {
+    case "startup_timeout":
+      return `did not become ready within ${readyTimeoutMs} ms: ${missing}; it was killed`;
+    case "stopped":
+      return "was stopped (SIGSTOP) and killed at its deadline";
+    case "spawn_failed":
+      return `could not be started: ${death.uncaught ?? "the process could not be created"};`;
+    case "oom":
+      return "ran out of memory and died";
+    case "uncaught":
+      return `died of an uncaught ${firstLine(death.uncaught)}`;
+    case "crash":
+      return `crashed with ${death.signal}`;
+    case "disconnected":
+      return "closed its channel to the supervisor";
+    default:
+      return death.signal ? `was ended by ${death.signal}` : `exited with code ${death.code}`;
+  }
+}
+
+function firstLine(text: string | null): string {
+  return (text ?? "error").split("\n", 1)[0] ?? "error";
+}

@@ -1,0 +1,15 @@
+/** Holdfast as a library. */
+
+export type { AppOptions, Instances, Ready, Strategy } from "./config/app.ts";
+export type { AppStatus, SlotStatus, WorkerStatus } from "./core/snapshot.ts";
+export { EXIT_REASONS, type ExitReason } from "./core/worker.ts";
+export { type ErrorCode, type Fault, HoldfastError } from "./errors.ts";
+export type { OutputSink } from "./logs/worker-output.ts";
+export type { WaitOptions } from "./supervisor/app-control.ts";
+export type { SupervisorEvents } from "./supervisor/events.ts";
+export {
+  type AppTarget,
+  createSupervisor,
+  type Supervisor,
+  type SupervisorSettings,
+} from "./supervisor/supervisor.ts";

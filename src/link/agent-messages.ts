@@ -1,0 +1,78 @@
+/**
+ * What supervisor and agent say to each other over a worker's IPC channel. Only types and the
+ * envelope. The envelope's `cmd` begins with `NODE_`, which makes Node deliver it as
+ * `internalMessage`: the app's own `process.on("message")` never sees it.
+ */
+
+import type { Loads } from "../core/gate.ts";
+
+export const ENVELOPE = "NODE_HOLDFAST";
+
+/** An address an app wants to listen on, in the words of `net`. */
+export interface ListenRequest {
+  /** Same key, same sockets: address, port and, for port 0, the how-manieth of the worker. */
+  readonly key: string;
+  readonly address: string | null;
+  /** -1 for a UNIX socket path. */
+  readonly port: number;
+  /** 4, 6, or -1 for a path. */
+  readonly addressType: number;
+  /** libuv's bind flags: 1 IPv6 only, 2 SO_REUSEPORT. */
+  readonly flags: number;
+  /** What a server shares with its siblings: TLS ticket keys. */
+  readonly data: unknown;
+}
+
+export type AgentMessage =
+  | { readonly t: "listen"; readonly seq: number; readonly request: ListenRequest }
+  | { readonly t: "close"; readonly key: string }
+  /** The probe of `ready: "http:/path"` has succeeded. */
+  | { readonly t: "ready" }
+  /** The probe failed, and how. */
+  | { readonly t: "probe"; readonly result: string }
+  | { readonly t: "uncaught"; readonly text: string }
+  /** Open connections of this worker. */
+  | { readonly t: "load"; readonly open: number }
+  /** With the connection's handle: more than this worker's fair share. */
+  | { readonly t: "pass"; readonly key: string }
+  /** This worker is awake and will take the connection it was offered. */
+  | { readonly t: "accept"; readonly offer: number }
+  /** Close to the limit of open files, or no longer. */
+  | { readonly t: "limit"; readonly reached: boolean }
+  | { readonly t: "released" };
+
+export type SupervisorMessage =
+  | {
+      readonly t: "listening";
+      readonly seq: number;
+      /** 0, or a negative errno. */
+      readonly errno: number;
+      readonly sockname: Readonly<Record<string, unknown>>;
+      readonly data: unknown;
+    }
+  /** With the listening handle of the shard. */
+  | { readonly t: "attach"; readonly key: string; readonly shard: number }
+  | { readonly t: "detach"; readonly key: string; readonly shard: number }
+  | { readonly t: "drain"; readonly timeoutMs: number }
+  | { readonly t: "hurry"; readonly withinMs: number }
+  | { readonly t: "activate" }
+  | { readonly t: "loads"; readonly loads: Loads }
+  | { readonly t: "offer"; readonly offer: number; readonly key: string }
+  /** With a connection's handle: serve it, do not pass it on again. */
+  | { readonly t: "take"; readonly key: string };
+
+/** What the supervisor tells an agent at its start, as JSON in HOLDFAST_AGENT. */
+export interface AgentSettings {
+  readonly worker: number;
+  readonly slot: number;
+  readonly generation: number;
+  /** `null`, or the path of the readiness probe. */
+  readonly probe: string | null;
+  readonly shutdownMessage: boolean;
+}
+
+export function envelope<Message extends AgentMessage | SupervisorMessage>(
+  message: Message,
+): Message & { readonly cmd: string } {
+  return { cmd: ENVELOPE, ...message };
+}

@@ -1,0 +1,35 @@
+/** Lines appended to a file that an outside log rotation may move away: `reopen` starts a new one. */
+
+import { closeSync, openSync, writeSync } from "node:fs";
+import { Writable } from "node:stream";
+
+export interface LogFile {
+  readonly stream: Writable;
+  /** Opens the path again: what is written from now on is in the new file. */
+  reopen(): void;
+}
+
+/** Opens `path` for appending, 0640. Throws what `open` throws. */
+export function openLogFile(path: string): LogFile {
+  const open = (): number => openSync(path, "a", 0o640);
+  let descriptor = open();
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        writeSync(descriptor, chunk);
+        done();
+      } catch {
+        // A full disk must not take the apps down; the line is lost, the next one may not be.
+        done();
+      }
+    },
+  });
+  return {
+    stream,
+    reopen() {
+      const next = open();
+      closeSync(descriptor);
+      descriptor = next;
+    },
+  };
+}

@@ -1,0 +1,197 @@
+/** What can be asked of one app: start, stop, reload, restart, scale. Each waits for its outcome. */
+
+import { type AppStatus, snapshot } from "../core/snapshot.ts";
+import { HoldfastError } from "../errors.ts";
+import type { AppRunner } from "./app-runner.ts";
+import { canGoBack, resolveLaunch } from "./launch.ts";
+
+/** A program that is ready without listening may be a server that boots slowly: `start` waits this long to see. */
+const LISTEN_GRACE_MS = 10_000;
+
+export interface WaitOptions {
+  /** Ends the waiting, not the work. */
+  readonly signal?: AbortSignal;
+}
+
+const OUTCOMES = {
+  unchanged: "Nothing has changed: the previous workers serve as before.",
+  "rolled-back": "The slots that had been replaced are back on the previous release.",
+  mixed:
+    "Slots that had been replaced keep the new code, for there is no previous release to go back to; the others serve as before.",
+} as const;
+
+/** Starts the app; resolves when every slot is ready. Rejects with HF_SCRIPT_*, HF_PORT_IN_USE or HF_START_FAILED. */
+export async function startApp(runner: AppRunner, { signal }: WaitOptions = {}): Promise<void> {
+  runner.launches.set(runner.app.target, resolveLaunch(runner.options));
+  runner.dispatch({ type: "start" });
+  let isGraceOver = false;
+  const grace = setTimeout(() => {
+    isGraceOver = true;
+    runner.waiters.look();
+  }, LISTEN_GRACE_MS);
+  const look = (): true | undefined => {
+    if (runner.fatal) throw runner.fatal;
+    refuseUnlessRunning(runner, "start");
+    const isKnown = runner.policy.ready !== "listen" || runner.app.listens || isGraceOver;
+    if (isKnown && isEverySlotReady(runner)) return true;
+    if (hasGivenUp(runner)) throw startFailed(runner);
+    return undefined;
+  };
+  try {
+    await runner.waiters.until(look, `the start of ${runner.options.name}`, signal);
+  } finally {
+    clearTimeout(grace);
+  }
+}
+
+/** Drains and stops every worker; resolves when none is left. */
+export async function stopApp(runner: AppRunner, { signal }: WaitOptions = {}): Promise<void> {
+  runner.dispatch({ type: "stop" });
+  const look = (): true | undefined => (runner.app.status === "stopped" ? true : undefined);
+  await runner.waiters.until(look, `the stop of ${runner.options.name}`, signal);
+  runner.close();
+}
+
+/**
+ * Replaces every worker by one of the current files; resolves with the new generation when the last
+ * old worker is gone. Rejects with HF_RELOAD_FAILED, which says what was wrong and what serves now.
+ * Calls during a reload share the one that follows it.
+ */
+export async function reloadApp(runner: AppRunner, { signal }: WaitOptions = {}): Promise<number> {
+  refuseUnlessRunning(runner, "reload");
+  const generation = runner.app.newest + 1;
+  const launch = freshLaunch(runner);
+  runner.launches.set(generation, launch);
+  const isBackPossible = canGoBack(runner.launches.get(runner.app.stable), launch);
+  runner.dispatch({ type: "reload", canGoBack: isBackPossible });
+  const look = (): number | undefined => {
+    const { ended, reload, queued, newest } = runner.app;
+    if (ended?.generation === generation) {
+      if (ended.failure) throw reloadFailed(runner, generation);
+      return generation;
+    }
+    const isComing = queued !== null || (reload !== null && reload.generation <= generation);
+    if (isComing && runner.app.status === "running") return undefined;
+    throw newest > generation ? superseded(runner) : reloadFailed(runner, generation);
+  };
+  await runner.waiters.until(look, `the reload of ${runner.options.name}`, signal);
+  forgetOldLaunches(runner);
+  return generation;
+}
+
+/** Drains the workers, then starts new ones without overlap. Connections wait meanwhile. */
+export async function restartApp(
+  runner: AppRunner,
+  slots: readonly number[] | "all",
+  { signal }: WaitOptions = {},
+): Promise<void> {
+  refuseUnlessRunning(runner, "restart");
+  if (slots === "all") runner.launches.set(runner.app.newest + 1, resolveLaunch(runner.options));
+  runner.dispatch({ type: "restart", slots });
+  const look = (): true | undefined => {
+    refuseUnlessRunning(runner, "restart");
+    if (hasGivenUp(runner)) throw startFailed(runner);
+    const isLeaving = runner.app.workers.some((worker) => worker.leaving === "restart");
+    return !isLeaving && isEverySlotReady(runner) ? true : undefined;
+  };
+  await runner.waiters.until(look, `the restart of ${runner.options.name}`, signal);
+}
+
+/** More or fewer slots; resolves when the new ones are ready and the superfluous ones gone. */
+export async function scaleApp(
+  runner: AppRunner,
+  size: number,
+  { signal }: WaitOptions = {},
+): Promise<void> {
+  refuseUnlessRunning(runner, "scale");
+  runner.listeners.grow(size);
+  runner.dispatch({ type: "scale", size });
+  const look = (): true | undefined => {
+    refuseUnlessRunning(runner, "scale");
+    if (hasGivenUp(runner)) throw startFailed(runner);
+    const isOver = runner.app.workers.some((worker) => worker.slot >= runner.app.size);
+    return !isOver && isEverySlotReady(runner) ? true : undefined;
+  };
+  await runner.waiters.until(look, `the scaling of ${runner.options.name}`, signal);
+}
+
+export function statusOf(runner: AppRunner): AppStatus {
+  return snapshot(runner.app, performance.now(), {
+    name: runner.options.name,
+    addresses: runner.listeners.addresses(),
+    pidOf: (worker) => runner.workers.get(worker)?.process.pid ?? null,
+  });
+}
+
+function isEverySlotReady(runner: AppRunner): boolean {
+  const { app } = runner;
+  const ready = app.workers.filter((worker) => worker.phase === "ready" && worker.slot < app.size);
+  return new Set(ready.map((worker) => worker.slot)).size === app.size;
+}
+
+/** Every slot has spent its budget and nothing serves. Trying goes on, waiting does not. */
+function hasGivenUp(runner: AppRunner): boolean {
+  const { app } = runner;
+  const isServing = app.workers.some((worker) => worker.phase === "ready");
+  return !isServing && app.histories.slice(0, app.size).every((history) => history.failed);
+}
+
+function startFailed(runner: AppRunner): HoldfastError {
+  const { cause, lastOutput } = runner.reporter.lastObituary() ?? {
+    cause: "no worker became ready",
+    lastOutput: [],
+  };
+  return new HoldfastError("HF_START_FAILED", { app: runner.options.name, cause, lastOutput });
+}
+
+function reloadFailed(runner: AppRunner, generation: number): HoldfastError {
+  const failure = runner.app.ended?.generation === generation ? runner.app.ended.failure : null;
+  const found = runner.reporter.obituary(failure?.worker ?? null);
+  return new HoldfastError("HF_RELOAD_FAILED", {
+    app: runner.options.name,
+    cause: found?.cause ?? failure?.cause ?? "the app was stopped",
+    outcome: failure?.worker === null || failure === null ? "" : OUTCOMES[failure.outcome],
+    lastOutput: found?.lastOutput ?? [],
+  });
+}
+
+function superseded(runner: AppRunner): HoldfastError {
+  const cause = "a restart replaced all workers";
+  return new HoldfastError("HF_RELOAD_FAILED", {
+    app: runner.options.name,
+    cause,
+    outcome: "",
+    lastOutput: [],
+  });
+}
+
+/** What the new generation would run; when that cannot even be found, the reload fails and nothing changes. */
+function freshLaunch(runner: AppRunner): ReturnType<typeof resolveLaunch> {
+  try {
+    return resolveLaunch(runner.options);
+  } catch (error) {
+    const cause = (error as Error).message;
+    const details = {
+      app: runner.options.name,
+      cause,
+      outcome: OUTCOMES.unchanged,
+      lastOutput: [],
+    };
+    throw new HoldfastError("HF_RELOAD_FAILED", details, { cause: error });
+  }
+}
+
+function refuseUnlessRunning(runner: AppRunner, action: string): void {
+  const { status } = runner.app;
+  if (status === "running") return;
+  throw (
+    runner.fatal ??
+    new HoldfastError("HF_NOT_RUNNING", { app: runner.options.name, action, status })
+  );
+}
+
+function forgetOldLaunches(runner: AppRunner): void {
+  for (const generation of runner.launches.keys()) {
+    if (generation < runner.app.stable) runner.launches.delete(generation);
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * The loop of one app: an event comes in, the core decides, the effects are carried out in order.
+ * State changes in one place, `dispatch`, and one timer stands for the earliest deadline.
+ */
+
+import type { AppOptions } from "../config/app.ts";
+import {
+  type App,
+  type AppEvent,
+  type AppPolicy,
+  newApp,
+  nextDeadline,
+  step,
+} from "../core/app.ts";
+import type { Effect } from "../core/effects.ts";
+import type { Worker } from "../core/worker.ts";
+import type { OutputSink } from "../logs/worker-output.ts";
+import { carryOutput } from "../logs/worker-output.ts";
+import { AppReporter } from "./app-reporter.ts";
+import type { Emit } from "./events.ts";
+import { Gatekeeper } from "./gatekeeper.ts";
+import { policyOf, probePath, resolveLaunch } from "./launch.ts";
+import { Listeners } from "./listeners.ts";
+import { ClusterHandles } from "./node-cluster.ts";
+import { type Launch, spawnWorker } from "./processes.ts";
+import { exitOf, RunningWorker } from "./running-worker.ts";
+import { Waiters } from "./waiters.ts";
+import { hearWorker } from "./worker-messages.ts";
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** A channel that closes is usually a process that ends: its exit gets this long to be the news. */
+const EXIT_AFTER_DISCONNECT_MS = 500;
+
+/** What an app needs of the supervisor around it. */
+export interface RunnerContext {
+  readonly emit: Emit;
+  readonly sink: OutputSink;
+  /** Marks every process below this supervisor, in HOLDFAST_SUPERVISOR. */
+  readonly marker: string;
+  readonly firstWorkerId: number;
+  readonly instances: number;
+}
+
+export class AppRunner {
+  readonly options: AppOptions;
+  readonly policy: AppPolicy;
+  readonly waiters = new Waiters();
+  readonly workers = new Map<number, RunningWorker>();
+  readonly listeners: Listeners;
+  readonly gatekeeper: Gatekeeper;
+  readonly clusterHandles = new ClusterHandles();
+  readonly reporter: AppReporter;
+  /** What each generation runs; a generation without an entry is resolved when it first starts. */
+  readonly launches = new Map<number, Launch>();
+  readonly #context: RunnerContext;
+  readonly #queue: AppEvent[] = [];
+  #app: App;
+  #timer: NodeJS.Timeout | null = null;
+  #isStepping = false;
+  #hasServed = false;
+  /** Why the app can not run at all. */
+  fatal: Error | null = null;
+
+  constructor(options: AppOptions, context: RunnerContext) {
+    this.options = options;
+    this.policy = policyOf(options);
+    this.#context = context;
+    this.#app = newApp(context.instances, context.firstWorkerId);
+    this.reporter = new AppReporter(this, context.emit);
+    this.listeners = new Listeners({
+      attach: (worker, key, shard, handle) =>
+        this.workers.get(worker)?.process.send({ t: "attach", key, shard }, handle),
+      detach: (worker, key, shard) =>
+        this.workers.get(worker)?.process.send({ t: "detach", key, shard }),
+    });
+    this.gatekeeper = new Gatekeeper({
+      tell: (worker, loads) => {
+        const { process } = this.workers.get(worker) ?? {};
+        if (process && !process.isCongested()) process.send({ t: "loads", loads });
+      },
+      offer: (worker, offer, key) =>
+        this.workers.get(worker)?.process.send({ t: "offer", offer, key }),
+      take: (worker, key, connection, failed) => {
+        const found = this.workers.get(worker);
+        if (!found) return failed();
+        found.process.send({ t: "take", key }, connection, (error) => {
+          if (error) failed();
+          else connection.close();
+        });
+      },
+    });
+  }
+
+  get app(): App {
+    return this.#app;
+  }
+
+  /** A worker has been ready at some time: a later failure must not end the app. */
+  get hasServed(): boolean {
+    return this.#hasServed;
+  }
+
+  worker(id: number): Worker | undefined {
+    return this.#app.workers.find((worker) => worker.id === id);
+  }
+
+  /** Hears one event. Events that effects cause wait for their turn. */
+  dispatch(event: AppEvent): void {
+    this.#queue.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+    this.#isStepping = false;
+    this.#arm();
+    this.waiters.look();
+  }
+
+  /** The app cannot run here: nothing is retried, all is killed. */
+  fail(error: Error): void {
+    this.fatal ??= error;
+    this.dispatch({ type: "stop" });
+    this.dispatch({ type: "kill" });
+  }
+
+  /** Gives back what is held beyond the workers' lives. */
+  close(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.listeners.closeAll();
+    this.gatekeeper.close();
+    this.clusterHandles.closeAll();
+  }
+
+  #step(event: AppEvent): void {
+    const moment = { now: performance.now(), random: Math.random() };
+    const { app, effects } = step(this.#app, event, moment, this.policy);
+    this.#app = app;
+    this.#hasServed ||= app.workers.some((worker) => worker.phase === "ready");
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  /** The one timer, for whatever is due first. */
+  #arm(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    const now = performance.now();
+    const due = nextDeadline(this.#app, now);
+    if (due === Number.POSITIVE_INFINITY) return;
+    const wait = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.ceil(due - now)));
+    this.#timer = setTimeout(() => this.dispatch({ type: "tick" }), wait);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "spawn":
+        return this.#spawn(effect.worker);
+      case "assign":
+        this.listeners.accept(effect.workers);
+        return this.gatekeeper.accept(effect.workers);
+      case "activate":
+        return this.workers.get(effect.worker.id)?.process.send({ t: "activate" });
+      case "drain":
+        return this.#drain(effect.worker);
+      case "hurry": {
+        const withinMs = Math.max(0, Math.round(effect.worker.deadline - performance.now()));
+        return this.workers.get(effect.worker.id)?.process.send({ t: "hurry", withinMs });
+      }
+      case "kill":
+        return this.workers.get(effect.worker.id)?.kill();
+      case "report":
+        return this.reporter.report(effect.report);
+    }
+  }
+
+  #drain(worker: Worker): void {
+    const process = this.workers.get(worker.id)?.process;
+    this.listeners.forget(worker.id);
+    process?.send({ t: "drain", timeoutMs: this.policy.drainTimeoutMs });
+    // A worker that is not ready yet, or no longer listens to us, serves nothing we could drain.
+    if (worker.readyAt === null || worker.leaving === "disconnected") process?.signal("SIGTERM");
+    this.reporter.draining(worker);
+  }
+
+  #spawn(worker: Worker): void {
+    const { id, slot, generation } = worker;
+    let isGone = false;
+    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+      isGone = true;
+      const death = this.workers.get(id)?.death(code, signal);
+      if (death)
+        this.dispatch({
+          type: "worker-exited",
+          worker: id,
+          exit: this.reporter.remember(id, death),
+        });
+    };
+    const launch = this.#launchOf(generation, id);
+    if (!launch) return;
+    const settings = {
+      worker: id,
+      slot,
+      generation,
+      probe: probePath(this.options),
+      shutdownMessage: this.options.shutdownMessage,
+    };
+    const process = spawnWorker(launch, settings, this.#context.marker, {
+      message: (message, handle) => hearWorker(this, id, message, handle),
+      cluster: (message, child) => this.clusterHandles.answer(message, child),
+      appMessage: (message) => {
+        if (message === "ready" && this.options.ready === "message") {
+          this.dispatch({ type: "worker-ready", worker: id });
+        }
+        this.reporter.message(id, message);
+      },
+      disconnected: () => {
+        const tell = (): void => {
+          if (!isGone) this.dispatch({ type: "worker-disconnected", worker: id });
+        };
+        setTimeout(tell, EXIT_AFTER_DISCONNECT_MS).unref();
+      },
+      exited: ended,
+      spawnFailed: (error) => this.#spawnFailed(id, error),
+      fault: (fault) => this.reporter.fault(id, fault),
+    });
+    const source = { app: this.options.name, slot };
+    const output = carryOutput(process, source, this.#context.sink);
+    this.workers.set(id, new RunningWorker(process, output));
+    this.reporter.started(worker);
+  }
+
+  /** What the generation runs. When that cannot be found any more, the worker fails like a process would. */
+  #launchOf(generation: number, worker: number): Launch | null {
+    try {
+      const launch = this.launches.get(generation) ?? resolveLaunch(this.options);
+      this.launches.set(generation, launch);
+      return launch;
+    } catch (error) {
+      queueMicrotask(() => this.#spawnFailed(worker, error as Error));
+      return null;
+    }
+  }
+
+  #spawnFailed(id: number, error: Error): void {
+    const death = {
+      code: null,
+      signal: null,
+      uncaught: error.message,
+      heapExhausted: false,
+      oomKilled: false,
+      stopped: false,
+    };
+    const exit = { ...exitOf(death), reason: "spawn_failed" as const };
+    this.reporter.remember(id, death);
+    this.dispatch({ type: "worker-exited", worker: id, exit });
+  }
+}

@@ -1,0 +1,45 @@
+/** From what is configured to what is run: paths are followed anew for each generation. */
+
+import type { AppOptions } from "../config/app.ts";
+import type { AppPolicy } from "../core/app.ts";
+import { resolveScript } from "../system/script.ts";
+import type { Launch } from "./processes.ts";
+
+/** Not handed down: they belong to the supervisor itself or to a cluster around it. */
+const OWN_VARIABLES = ["NODE_UNIQUE_ID", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"];
+
+/** Resolves script and links as they are now. Throws HF_SCRIPT_*. */
+export function resolveLaunch(options: AppOptions): Launch {
+  const found = resolveScript(options.script, options.args, options.cwd);
+  return {
+    script: found.script,
+    args: found.args,
+    nodeArgs: options.nodeArgs,
+    cwd: found.cwd,
+    env: { ...inherited(), ...options.env },
+  };
+}
+
+function inherited(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined &&
+      !OWN_VARIABLES.includes(entry[0]) &&
+      !entry[0].startsWith("HOLDFAST_AGENT"),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** The old code can be started again: it lies at another path than the new one. */
+export function canGoBack(from: Launch | undefined, to: Launch): boolean {
+  return from !== undefined && from.script !== to.script;
+}
+
+export function policyOf(options: AppOptions): AppPolicy {
+  return { ...options, ready: options.ready === "listen" ? "listen" : "told" };
+}
+
+/** The path of an HTTP probe, null for other ways to be ready. */
+export function probePath(options: AppOptions): string | null {
+  return options.ready.startsWith("http:") ? options.ready.slice("http:".length) : null;
+}

@@ -1,0 +1,70 @@
+/**
+ * The primary's half of Node's own cluster protocol, for what the listen hook leaves to it: UDP
+ * sockets and descriptors are shared as SCHED_NONE would share them, and a worker that disconnects
+ * itself gets its answer. Messages: lib/internal/cluster/{child,primary}.js, Node 20 to 26.
+ */
+
+import type { ChildProcess } from "node:child_process";
+import dgram from "node:dgram";
+import { type Handle, openDescriptor } from "./node-internals.ts";
+import type { ClusterMessage } from "./processes.ts";
+
+type CreateUdp = (
+  address: string,
+  port: number,
+  type: string,
+  fd: number,
+  flags: number,
+) => Handle | number;
+
+/** Shared handles that are not shards, by key, kept until the app is gone. */
+export class ClusterHandles {
+  readonly #handles = new Map<string, Handle>();
+
+  answer(message: ClusterMessage, child: ChildProcess): void {
+    if (message.act === "queryServer") this.#share(message, child);
+    else if (message.act === "exitedAfterDisconnect") reply(child, { ack: message.seq });
+  }
+
+  closeAll(): void {
+    for (const handle of this.#handles.values()) handle.close();
+    this.#handles.clear();
+  }
+
+  #share(message: ClusterMessage, child: ChildProcess): void {
+    const key = [
+      message.address,
+      message.port,
+      message.addressType,
+      message.fd,
+      message.index,
+    ].join(":");
+    const found = this.#handles.get(key) ?? create(message);
+    if (typeof found === "number")
+      return reply(child, { ack: message.seq, errno: found, key, data: null });
+    this.#handles.set(key, found);
+    reply(child, { ack: message.seq, errno: 0, key, data: null }, found);
+  }
+}
+
+function create(message: ClusterMessage): Handle | number {
+  const { address, port, addressType, fd, flags } = message as Record<string, unknown>;
+  if (addressType === "udp4" || addressType === "udp6") {
+    const createUdp = (dgram as unknown as { _createSocketHandle: CreateUdp })._createSocketHandle;
+    const host = typeof address === "string" ? address : addressType === "udp6" ? "::" : "0.0.0.0";
+    return createUdp(host, Number(port), addressType, -1, Number(flags ?? 0));
+  }
+  // A descriptor of the supervisor, as `listen({ fd })` means it in a cluster worker.
+  return openDescriptor(Number(fd));
+}
+
+function reply(child: ChildProcess, message: Record<string, unknown>, handle?: Handle): void {
+  if (!child.connected) return;
+  const send = child.send?.bind(child) as unknown as (
+    m: unknown,
+    h: unknown,
+    o: undefined,
+    c: () => void,
+  ) => boolean;
+  send({ cmd: "NODE_CLUSTER", ...message }, handle, undefined, () => {});
+}

@@ -1,0 +1,194 @@
+/** One worker as an operating-system process: spawned, spoken to, signalled, and gone. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import {
+  type AgentMessage,
+  type AgentSettings,
+  ENVELOPE,
+  envelope,
+  type SupervisorMessage,
+} from "../link/agent-messages.ts";
+import { type IpcFault, readSafely } from "./ipc.ts";
+import { channelOf, type Handle } from "./node-internals.ts";
+
+/** What to run, resolved: the same launch can be repeated although the files behind links change. */
+export interface Launch {
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly nodeArgs: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface WorkerProcess {
+  readonly pid: number | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Sends, unless the worker no longer reads; then `sent` hears an error. */
+  send(message: SupervisorMessage, handle?: Handle, sent?: (error: Error | null) => void): void;
+  /** Messages pile up: the worker is stopped or busy. */
+  isCongested(): boolean;
+  /** Signals the process alone. */
+  signal(signal: NodeJS.Signals): void;
+  /** SIGKILL to the process and its whole group. */
+  kill(): void;
+}
+
+export interface WorkerListener {
+  message(message: AgentMessage, handle: Handle | undefined): void;
+  /** A message of Node's own cluster module. */
+  cluster(message: ClusterMessage, child: ChildProcess): void;
+  /** A message the app sent with process.send(). */
+  appMessage(message: unknown): void;
+  disconnected(): void;
+  exited(code: number | null, signal: NodeJS.Signals | null): void;
+  spawnFailed(error: Error): void;
+  fault(fault: IpcFault): void;
+}
+
+/** A `NODE_CLUSTER` message (lib/internal/cluster/child.js). */
+export interface ClusterMessage {
+  readonly cmd: "NODE_CLUSTER";
+  readonly act?: string;
+  readonly seq?: number;
+  readonly [key: string]: unknown;
+}
+
+/** The agent's file stands beside the compiled sources: dist/agent.cjs. */
+const AGENT = fileURLToPath(new URL("../../agent.cjs", import.meta.url));
+/** How long the output of a dead worker may still arrive; a grandchild may hold its pipe for ever. */
+const OUTPUT_WITHIN_MS = 250;
+
+export function spawnWorker(
+  launch: Launch,
+  settings: AgentSettings,
+  marker: string,
+  listener: WorkerListener,
+): WorkerProcess {
+  let child: ChildProcess;
+  try {
+    child = spawn(process.execPath, argumentsOf(launch), {
+      cwd: launch.cwd,
+      env: environmentOf(launch, settings, marker),
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // A process group of its own: the terminal's Ctrl-C reaches the supervisor only, and killing
+      // the group takes the worker's children along.
+      detached: true,
+      serialization: "json",
+    });
+  } catch (error) {
+    // Thrown for a bad cwd type or an environment that is too big (E2BIG).
+    queueMicrotask(() => listener.spawnFailed(error as Error));
+    return neverStarted();
+  }
+  child.on("error", (error) => {
+    // A failed fork emits no `exit`. Later errors are failed sends, which `sent` hears of.
+    if (child.pid === undefined) listener.spawnFailed(error);
+  });
+  if (child.pid === undefined) return neverStarted();
+  listen(child, listener);
+  return handleOf(child, child.pid);
+}
+
+function argumentsOf(launch: Launch): string[] {
+  return [...launch.nodeArgs, "--require", AGENT, launch.script, ...launch.args];
+}
+
+function environmentOf(launch: Launch, settings: AgentSettings, marker: string): NodeJS.ProcessEnv {
+  return {
+    ...launch.env,
+    NODE_APP_INSTANCE: String(settings.slot),
+    // What makes the process a node:cluster worker.
+    NODE_UNIQUE_ID: String(settings.worker),
+    HOLDFAST_SLOT: String(settings.slot),
+    HOLDFAST_GENERATION: String(settings.generation),
+    HOLDFAST_SUPERVISOR: marker,
+    HOLDFAST_AGENT: JSON.stringify(settings),
+  };
+}
+
+function listen(child: ChildProcess, listener: WorkerListener): void {
+  readSafely(child, listener.fault);
+  child.on("internalMessage", (message: { cmd?: string }, handle?: Handle) => {
+    if (message.cmd === ENVELOPE) listener.message(message as unknown as AgentMessage, handle);
+    else {
+      handle?.close();
+      if (message.cmd === "NODE_CLUSTER") listener.cluster(message as ClusterMessage, child);
+    }
+  });
+  child.on("message", (message: unknown, handle?: unknown) => {
+    // Nobody here wants sockets the app sends; an unclosed one would hang its client.
+    (handle as { destroy?(): void } | undefined)?.destroy?.();
+    listener.appMessage(message);
+  });
+  child.on("disconnect", () => listener.disconnected());
+  child.on("exit", (code, signal) => {
+    killGroup(child.pid);
+    afterOutput(child, () => listener.exited(code, signal));
+  });
+}
+
+/** Waits for the last output, so that it can be shown with the news of the death. */
+function afterOutput(child: ChildProcess, then: () => void): void {
+  let isDone = false;
+  const once = (): void => {
+    if (!isDone) then();
+    isDone = true;
+    clearTimeout(timer);
+  };
+  const timer = setTimeout(once, OUTPUT_WITHIN_MS);
+  child.once("close", once);
+}
+
+function handleOf(child: ChildProcess, pid: number): WorkerProcess {
+  const send = child.send?.bind(child) as unknown as (
+    message: unknown,
+    handle: Handle | undefined,
+    options: undefined,
+    callback: (error: Error | null) => void,
+  ) => boolean;
+  return {
+    pid,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    send(message, handle, sent = () => {}) {
+      if (child.connected) send(envelope(message), handle, undefined, sent);
+      else sent(new Error("the worker's channel is closed"));
+    },
+    isCongested() {
+      // Node queues every message behind a handle that is not acknowledged yet, without bound.
+      const isQueueing = (child as unknown as { _handleQueue: unknown })._handleQueue != null;
+      return !child.connected || isQueueing || channelOf(child).writeQueueSize > 0;
+    },
+    signal(signal) {
+      child.kill(signal);
+    },
+    kill() {
+      if (child.exitCode === null && child.signalCode === null) killGroup(pid);
+    },
+  };
+}
+
+/** A worker that never was: every message fails and every signal finds nobody. */
+function neverStarted(): WorkerProcess {
+  return {
+    pid: null,
+    stdout: null,
+    stderr: null,
+    send: (_message, _handle, sent) => sent?.(new Error("the worker was never started")),
+    isCongested: () => true,
+    signal: () => {},
+    kill: () => {},
+  };
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // ESRCH: the group is empty already.
+  }
+}

@@ -1,0 +1,57 @@
+/** What the supervisor knows of one worker beside its place in the state: process, output, last words. */
+
+import { classifyExit, type Death, saysHeapExhausted } from "../core/exits.ts";
+import type { Exit } from "../core/worker.ts";
+import type { WorkerOutput } from "../logs/worker-output.ts";
+import { oomKills, processState } from "../system/proc.ts";
+import type { WorkerProcess } from "./processes.ts";
+
+export class RunningWorker {
+  readonly process: WorkerProcess;
+  readonly output: WorkerOutput;
+  readonly #oomKillsAtStart: number | null;
+  /** The exception nobody handled, as the agent told it. */
+  uncaught: string | null = null;
+  /** How the last readiness probe failed. */
+  probe: string | null = null;
+  /** It has asked for an address, and which one could not be had. */
+  hasListened = false;
+  portFault: string | null = null;
+  #wasStopped = false;
+
+  constructor(process: WorkerProcess, output: WorkerOutput) {
+    this.process = process;
+    this.output = output;
+    this.#oomKillsAtStart = oomKills();
+  }
+
+  /** SIGKILL; a stopped process is remembered as such, for its exit will not tell. */
+  kill(): void {
+    const { pid } = this.process;
+    this.#wasStopped = pid !== null && processState(pid) === "T";
+    this.process.kill();
+  }
+
+  death(code: number | null, signal: string | null): Death {
+    const kills = oomKills();
+    return {
+      code,
+      signal,
+      uncaught: this.uncaught,
+      heapExhausted: saysHeapExhausted(this.output.last()),
+      oomKilled: kills !== null && this.#oomKillsAtStart !== null && kills > this.#oomKillsAtStart,
+      stopped: this.#wasStopped,
+    };
+  }
+
+  /** What a worker that did not become ready in time was still missing. */
+  missing(): string {
+    if (this.portFault) return this.portFault;
+    if (this.probe) return this.probe;
+    return this.hasListened ? "it listens but never said that it is ready" : "it never listened";
+  }
+}
+
+export function exitOf(death: Death): Exit {
+  return { code: death.code, signal: death.signal, reason: classifyExit(death) };
+}

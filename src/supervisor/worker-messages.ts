@@ -1,0 +1,103 @@
+/** What agents tell the supervisor, and what follows from it. Nothing a worker says is trusted. */
+
+import { getSystemErrorName } from "node:util";
+import { HoldfastError } from "../errors.ts";
+import type { AgentMessage, ListenRequest } from "../link/agent-messages.ts";
+import { holderOfPath, holderOfPort } from "../system/proc.ts";
+import type { AppRunner } from "./app-runner.ts";
+import { addressOf } from "./listeners.ts";
+import type { Handle } from "./node-internals.ts";
+
+/** What a worker wrote before its end is kept to this length. */
+const LONGEST_TEXT = 4000;
+
+export function hearWorker(
+  runner: AppRunner,
+  id: number,
+  message: AgentMessage,
+  handle: Handle | undefined,
+): void {
+  const worker = runner.worker(id);
+  const running = runner.workers.get(id);
+  if (!worker || !running) return handle?.close();
+  switch (message.t) {
+    case "listen":
+      if (isListenRequest(message.request)) void listen(runner, id, message.seq, message.request);
+      return;
+    case "close":
+      // A worker that is leaving closes its servers; its siblings and its successor still need them.
+      if (worker.phase === "ready") runner.listeners.close(id, message.key);
+      return;
+    case "ready":
+      return runner.dispatch({ type: "worker-ready", worker: id });
+    case "probe":
+      running.probe = String(message.result).slice(0, LONGEST_TEXT);
+      return;
+    case "uncaught":
+      running.uncaught = String(message.text).slice(0, LONGEST_TEXT);
+      return;
+    case "load":
+      return runner.gatekeeper.heard(id, message.open);
+    case "pass":
+      if (handle) runner.gatekeeper.pass(id, message.key, handle);
+      return;
+    case "accept":
+      return runner.gatekeeper.accepted(id, message.offer);
+    case "limit":
+      return runner.dispatch({
+        type: "worker-accepting",
+        worker: id,
+        accepting: message.reached !== true,
+      });
+    case "released":
+      return runner.dispatch({ type: "worker-released", worker: id });
+  }
+}
+
+async function listen(
+  runner: AppRunner,
+  id: number,
+  seq: number,
+  request: ListenRequest,
+): Promise<void> {
+  const bound = await runner.listeners.open(id, request, runner.app.size);
+  const running = runner.workers.get(id);
+  if (!running || !runner.worker(id)) return runner.listeners.forget(id);
+  running.hasListened = true;
+  if (bound.errno !== 0) {
+    const fault = explain(request, bound.errno);
+    running.portFault = fault.message;
+    // Before anything was ever ready there is nothing to protect: say it once instead of crashing n times.
+    if (fault instanceof HoldfastError && !runner.hasServed) return runner.fail(fault);
+  } else {
+    // Shards are attached before the answer, so that the app is reachable when it says it listens.
+    runner.dispatch({ type: "worker-listening", worker: id });
+    runner.listeners.seat(request.key);
+  }
+  running.process.send({ t: "listening", seq, ...bound });
+}
+
+/** An address that cannot be had, with the process that has it where /proc tells. */
+function explain(request: ListenRequest, errno: number): Error {
+  const name = getSystemErrorName(errno);
+  const address = addressOf(request, {});
+  if (name !== "EADDRINUSE") return new Error(`it could not listen on ${address}: ${name}`);
+  const holder =
+    request.port === -1
+      ? holderOfPath(String(request.address))
+      : holderOfPort(request.address, request.port);
+  const text = holder ? `process ${holder.pid} (${holder.command})` : null;
+  return new HoldfastError("HF_PORT_IN_USE", { address, holder: text });
+}
+
+function isListenRequest(request: unknown): request is ListenRequest {
+  const { key, address, port, addressType, flags } = (request ?? {}) as Record<string, unknown>;
+  return (
+    typeof key === "string" &&
+    key.length < 4096 &&
+    (address === null || typeof address === "string") &&
+    Number.isInteger(port) &&
+    (addressType === 4 || addressType === 6 || addressType === -1) &&
+    Number.isInteger(flags)
+  );
+}

@@ -1,0 +1,44 @@
+/**
+ * "holdfast/worker": for apps that want more than the automatic behaviour. Without Holdfast around
+ * it everything here is harmless: slot 0, hooks that never run or run at once, a signal that never
+ * fires.
+ */
+
+import { HOOKS, type WorkerHooks } from "./agent/hooks.ts";
+
+const agent = (globalThis as { [HOOKS]?: WorkerHooks })[HOOKS];
+
+/** This worker's slot, 0 to instances - 1: stable over restarts and reloads. 0 without Holdfast. */
+export const slot: number = agent?.slot ?? 0;
+
+/** Counts the app's reloads; 0 without Holdfast. */
+export const generation: number = agent?.generation ?? 0;
+
+/** Fires when this worker begins to drain: stop taking work. Never fires without Holdfast. */
+export const draining: AbortSignal = agent?.draining ?? new AbortController().signal;
+
+/**
+ * Runs when this worker begins to drain, before the stop signal is raised; the worker stays until
+ * the promise settles, at most `drainTimeout`. Hooks of the stage "consumers" run first, and with
+ * `handover: true` the successor's `onActivate` code runs only after them.
+ */
+export function onDrain(hook: () => void | Promise<void>): void;
+export function onDrain(stage: "consumers" | "rest", hook: () => void | Promise<void>): void;
+export function onDrain(
+  first: "consumers" | "rest" | (() => void | Promise<void>),
+  second?: () => void | Promise<void>,
+): void {
+  const stage = typeof first === "function" ? "rest" : first;
+  const hook = typeof first === "function" ? first : second;
+  if (!hook) throw new TypeError("onDrain() needs a function to run");
+  agent?.onDrain(stage, hook);
+}
+
+/**
+ * Runs once this worker is in charge of its slot: as soon as it is ready, or with `handover: true`
+ * when its predecessor has released its consumers. Runs at once without Holdfast.
+ */
+export function onActivate(hook: () => void | Promise<void>): void {
+  if (agent) agent.onActivate(hook);
+  else void hook();
+}

@@ -1,0 +1,288 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  type App,
+  type AppEvent,
+  type AppPolicy,
+  newApp,
+  nextDeadline,
+  step,
+} from "../../src/core/app.ts";
+import type { Effect } from "../../src/core/effects.ts";
+import { isHolding } from "../../src/core/worker.ts";
+
+const POLICY: AppPolicy = {
+  readyTimeoutMs: 1000,
+  drainTimeoutMs: 3000,
+  minUptimeMs: 500,
+  backoffBaseMs: 100,
+  backoffCapMs: 1500,
+  maxRestarts: 5,
+  restartWindowMs: 10_000,
+  strategy: "rolling",
+  ready: "listen",
+  handover: false,
+};
+
+type Act =
+  | { do: "ready" | "crash" | "disconnect" | "exit-leaving"; pick: number }
+  | { do: "reload"; canGoBack: boolean }
+  | { do: "scale"; size: number }
+  | { do: "restart" }
+  | { do: "wait"; ms: number };
+
+const acts: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("ready" as const), pick: fc.nat(20) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), pick: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("disconnect" as const), pick: fc.nat(20) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("exit-leaving" as const), pick: fc.nat(20) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("reload" as const), canGoBack: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("scale" as const),
+      size: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("wait" as const),
+      ms: fc.integer({ min: 1, max: 1200 }),
+    }),
+  },
+);
+
+/** Plays acts against the real step function and mirrors its effects like an operating system would. */
+class Play {
+  app: App;
+  now = 0;
+  readonly policy: AppPolicy;
+  readonly alive = new Set<number>();
+  readonly effects: Effect[] = [];
+  readonly check: (before: App, after: App, event: AppEvent, effects: readonly Effect[]) => void;
+
+  constructor(size: number, policy: AppPolicy, check: Play["check"] = () => {}) {
+    this.app = newApp(size);
+    this.policy = policy;
+    this.check = check;
+    this.tell({ type: "start" });
+  }
+
+  tell(event: AppEvent): void {
+    const before = this.app;
+    const { app, effects } = step(before, event, { now: this.now, random: 0.5 }, this.policy);
+    this.app = app;
+    this.effects.push(...effects);
+    for (const effect of effects) {
+      if (effect.type === "spawn") {
+        expect(this.alive.has(effect.worker.id)).toBe(false);
+        this.alive.add(effect.worker.id);
+      }
+      if (effect.type === "drain" || effect.type === "kill")
+        expect(this.alive.has(effect.worker.id)).toBe(true);
+      if (effect.type === "report" && effect.report.type === "worker-exited") {
+        expect(this.alive.delete(effect.report.worker.id)).toBe(true);
+      }
+    }
+    expect([...this.alive].sort()).toEqual(app.workers.map((worker) => worker.id).sort());
+    this.check(before, app, event, effects);
+  }
+
+  exit(id: number): void {
+    this.tell({
+      type: "worker-exited",
+      worker: id,
+      exit: { code: 1, signal: null, reason: "error" },
+    });
+  }
+
+  act(act: Act): void {
+    if (act.do === "ready") {
+      this.pick("starting", act.pick, (id) => this.tell({ type: "worker-listening", worker: id }));
+    } else if (act.do === "crash") this.pick("holding", act.pick, (id) => this.exit(id));
+    else if (act.do === "disconnect") {
+      this.pick("holding", act.pick, (id) =>
+        this.tell({ type: "worker-disconnected", worker: id }),
+      );
+    } else if (act.do === "exit-leaving") this.pick("leaving", act.pick, (id) => this.exit(id));
+    else if (act.do === "reload") this.tell({ type: "reload", canGoBack: act.canGoBack });
+    else if (act.do === "scale") this.tell({ type: "scale", size: act.size });
+    else if (act.do === "restart") this.tell({ type: "restart", slots: "all" });
+    else if (act.do === "wait") {
+      this.now += act.ms;
+      this.tell({ type: "tick" });
+    }
+  }
+
+  private pick(
+    kind: "starting" | "holding" | "leaving",
+    pick: number,
+    run: (id: number) => void,
+  ): void {
+    const found = this.app.workers.filter((worker) =>
+      kind === "starting"
+        ? worker.phase === "starting"
+        : kind === "holding"
+          ? isHolding(worker)
+          : !isHolding(worker),
+    );
+    const worker = found[pick % Math.max(1, found.length)];
+    if (worker) run(worker.id);
+  }
+
+  /** Everything that starts becomes ready, everything asked to go goes, until nothing moves. */
+  calm(): void {
+    for (let round = 0; round < 400; round++) {
+      const starting = this.app.workers.find((worker) => worker.phase === "starting");
+      const leaving = this.app.workers.find((worker) => !isHolding(worker));
+      if (starting) this.tell({ type: "worker-listening", worker: starting.id });
+      else if (leaving) this.exit(leaving.id);
+      else {
+        const next = nextDeadline(this.app, this.now);
+        if (next === Number.POSITIVE_INFINITY) return;
+        this.now = Math.max(this.now, next);
+        this.tell({ type: "tick" });
+      }
+    }
+    throw new Error(`never calm: ${JSON.stringify(this.app, null, 1)}`);
+  }
+}
+
+const ready = (app: App): number => app.workers.filter((worker) => worker.phase === "ready").length;
+const history = fc.tuple(
+  fc.integer({ min: 1, max: 4 }),
+  fc.constantFrom("rolling" as const, "all-at-once" as const),
+  fc.array(acts, { maxLength: 60 }),
+);
+
+describe("step, over random histories", () => {
+  it("mirrors its effects, keeps every waiting phase bounded, and ends calm with every slot served", () => {
+    fc.assert(
+      fc.property(history, ([size, strategy, list]) => {
+        const play = new Play(size, { ...POLICY, strategy }, (_before, after) => {
+          for (const worker of after.workers) {
+            const waits = worker.phase === "starting" || worker.phase === "draining";
+            if (waits) expect(worker.deadline).toBeLessThan(Number.POSITIVE_INFINITY);
+          }
+        });
+        for (const act of list) play.act(act);
+        play.calm();
+        expect(play.app.reload).toBeNull();
+        for (let slot = 0; slot < play.app.size; slot++) {
+          const serving = play.app.workers.filter((worker) => worker.slot === slot);
+          expect(serving.map((worker) => worker.phase)).toEqual(["ready"]);
+          if (!play.app.mixed) expect(serving[0]?.generation).toBe(play.app.target);
+        }
+        expect(play.app.workers).toHaveLength(play.app.size);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("never takes a ready worker out of a slot that no other ready worker serves, but on request", () => {
+    fc.assert(
+      fc.property(history, ([size, strategy, list]) => {
+        const play = new Play(size, { ...POLICY, strategy }, (before, after) => {
+          for (const worker of before.workers) {
+            if (worker.phase !== "ready") continue;
+            const is = after.workers.find((candidate) => candidate.id === worker.id);
+            if (is?.phase !== "draining" || is.leaving !== "reload") continue;
+            const heir = after.workers.some(
+              (other) => other.slot === worker.slot && other.phase === "ready" && other.settled,
+            );
+            expect(heir).toBe(true);
+          }
+        });
+        for (const act of list) play.act(act);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("keeps at least as many workers ready during a reload as before it", () => {
+    const gentle = fc.array(
+      fc.oneof(
+        fc.record({ do: fc.constant("ready" as const), pick: fc.nat(9) }),
+        fc.record({ do: fc.constant("exit-leaving" as const), pick: fc.nat(9) }),
+        fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 700 }) }),
+        fc.record({ do: fc.constant("reload" as const), canGoBack: fc.boolean() }),
+      ),
+      { maxLength: 80 },
+    );
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.constantFrom("rolling" as const, "all-at-once" as const),
+        gentle,
+        (size, strategy, list) => {
+          const play = new Play(size, { ...POLICY, strategy }, (before, after) => {
+            if (ready(before) >= size) expect(ready(after)).toBeGreaterThanOrEqual(size);
+          });
+          play.calm();
+          play.act({ do: "reload", canGoBack: true });
+          for (const act of list) play.act(act);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("bounds the restarts of a slot in any window, whatever dies and for as long as it dies", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), fc.boolean()), {
+          minLength: 50,
+          maxLength: 150,
+        }),
+        (lives) => {
+          const play = new Play(1, POLICY);
+          const crashes: number[] = [];
+          for (const [ms, getsReady] of lives) {
+            while (!play.app.workers.some(isHolding)) {
+              play.now = nextDeadline(play.app, play.now);
+              play.tell({ type: "tick" });
+            }
+            const id = play.app.workers[0]?.id ?? 0;
+            if (getsReady) play.tell({ type: "worker-ready", worker: id });
+            play.act({ do: "wait", ms });
+            if (!play.alive.has(id)) continue;
+            crashes.push(play.now);
+            play.exit(id);
+          }
+          for (const from of crashes) {
+            const within = crashes.filter((at) => at >= from && at < from + POLICY.restartWindowMs);
+            expect(within.length).toBeLessThanOrEqual(POLICY.maxRestarts + 2);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it("always stops: draining ends at a deadline, and nothing is started again", () => {
+    fc.assert(
+      fc.property(history, ([size, strategy, list]) => {
+        const play = new Play(size, { ...POLICY, strategy });
+        for (const act of list) play.act(act);
+        play.tell({ type: "stop" });
+        const spawned = play.effects.filter((effect) => effect.type === "spawn").length;
+        for (let round = 0; round < 100 && play.app.status !== "stopped"; round++) {
+          for (const worker of play.app.workers)
+            if (worker.phase === "killing") play.exit(worker.id);
+          play.now += 500;
+          play.tell({ type: "tick" });
+        }
+        expect(play.app.status).toBe("stopped");
+        expect(play.effects.filter((effect) => effect.type === "spawn")).toHaveLength(spawned);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
