@@ -25,8 +25,13 @@ export interface Drain {
   hurry(): void;
 }
 
-/** Drains all traffic; `done` is called once, when nothing is open. */
-export function drainTraffic(traffic: Traffic, timeoutMs: number, done: () => void): Drain {
+/** Drains all traffic; `done` is called once, when nothing is open and no connection is awaited. */
+export function drainTraffic(
+  traffic: Traffic,
+  timeoutMs: number,
+  isAwaited: () => boolean,
+  done: () => void,
+): Drain {
   const ends = new Map<object, number>();
   const quiet = new Map<InternalSocket, { bytes: number; since: number }>();
   const closing = new Set<object>();
@@ -77,7 +82,7 @@ export function drainTraffic(traffic: Traffic, timeoutMs: number, done: () => vo
     for (const [socket, connection] of traffic.sockets) {
       if (!isSession.has(socket)) sweepSocket(socket, connection, now);
     }
-    if (traffic.open() > 0) return;
+    if (traffic.open() > 0 || isAwaited()) return;
     clearInterval(timer);
     done();
   };

@@ -8,7 +8,7 @@ import { isMainThread } from "node:worker_threads";
 import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts";
 import { type Channel, openChannel } from "./channel.ts";
 import { type Drain, drainTraffic } from "./drain.ts";
-import { createGate } from "./gate.ts";
+import { createGate, type Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
 import { raiseStop, watchMessageListeners } from "./leave.ts";
@@ -52,7 +52,7 @@ function start(settings: AgentSettings): void {
   );
   const hooks = createHooks(settings.slot, settings.generation);
   (globalThis as Record<symbol, unknown>)[HOOKS] = hooks.hooks;
-  const leave = createLeave(traffic, listen, hooks, channel, settings);
+  const leave = createLeave({ traffic, listen, hooks, gate, channel }, settings);
   channel.on((message, handle) => obey(message, handle, { listen, hooks, gate, channel, leave }));
   process.on("uncaughtExceptionMonitor", (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
@@ -63,7 +63,7 @@ function start(settings: AgentSettings): void {
 interface Parts {
   readonly listen: ListenHook;
   readonly hooks: HookRunner;
-  readonly gate: ReturnType<typeof createGate>;
+  readonly gate: Gate;
   readonly channel: Channel;
   readonly leave: Leave;
 }
@@ -79,10 +79,11 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
     case "detach":
       return listen.detach(message.key, message.shard);
     case "take":
+      gate.taken();
       if (handle && !listen.deliver(message.key, handle)) handle.close();
       return;
     case "offer":
-      return channel.send({ t: "accept", offer: message.offer });
+      return channel.send({ t: gate.acceptsOffer() ? "accept" : "refuse", offer: message.offer });
     case "loads":
       return gate.heard(message.loads);
     case "activate":
@@ -100,12 +101,10 @@ interface Leave {
 }
 
 function createLeave(
-  traffic: Traffic,
-  listen: ListenHook,
-  hooks: HookRunner,
-  channel: Channel,
+  parts: Omit<Parts, "leave"> & { readonly traffic: Traffic },
   settings: AgentSettings,
 ): Leave {
+  const { traffic, listen, hooks, gate, channel } = parts;
   let drain: Drain | null = null;
   let isRaised = false;
   const listensToMessages = watchMessageListeners();
@@ -125,9 +124,10 @@ function createLeave(
     begin(timeoutMs) {
       if (drain) return;
       listen.leave();
+      gate.leave();
       const hooked = hooks.drain(() => channel.send({ t: "released" }));
       const drained = new Promise<void>((done) => {
-        drain = drainTraffic(traffic, timeoutMs, done);
+        drain = drainTraffic(traffic, timeoutMs, () => gate.underWay() > 0, done);
       });
       void Promise.all([hooked, drained]).then(raise);
       raiseBefore(timeoutMs);

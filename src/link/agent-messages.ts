@@ -37,6 +37,8 @@ export type AgentMessage =
   | { readonly t: "pass"; readonly key: string }
   /** This worker is awake and will take the connection it was offered. */
   | { readonly t: "accept"; readonly offer: number }
+  /** It is leaving: offer it to another. */
+  | { readonly t: "refuse"; readonly offer: number }
   /** Close to the limit of open files, or no longer. */
   | { readonly t: "limit"; readonly reached: boolean }
   | { readonly t: "released" };

@@ -70,7 +70,7 @@ export class Gatekeeper {
     // Nobody else is awake: back to where it came from.
     const to = target === null ? from : Number(target);
     const id = this.#nextOffer++;
-    const timer = setTimeout(() => this.#refused(id), ACCEPT_WITHIN_MS);
+    const timer = setTimeout(() => this.refused(to, id), ACCEPT_WITHIN_MS);
     const offer: Offer = { key, connection, from, tried, to, timer };
     if (to === from) {
       clearTimeout(timer);
@@ -81,9 +81,10 @@ export class Gatekeeper {
     this.#port.offer(to, id, key);
   }
 
-  #refused(id: number): void {
+  /** The worker is leaving, busy or stopped. */
+  refused(worker: number, id: number): void {
     const offer = this.#offers.get(id);
-    if (!offer) return;
+    if (!offer || offer.to !== worker) return;
     this.#forget(id, offer);
     offer.tried.add(String(offer.to));
     this.#offerNext(offer.key, offer.connection, offer.from, offer.tried);

@@ -101,15 +101,17 @@ function boundedLines(onFault: (fault: IpcFault) => void): (chunk: Buffer) => re
 
 function throttleReads(channel: ChannelHandle, isOpen: () => boolean): (bytes: number) => void {
   let used = 0;
-  let timer: NodeJS.Timeout | null = null;
+  let isCounting = false;
+  const next = (): void => {
+    const wasStopped = used > BYTES_PER_INTERVAL;
+    used = 0;
+    isCounting = false;
+    if (wasStopped && isOpen()) channel.readStart();
+  };
   return (bytes) => {
     used += bytes;
     if (used > BYTES_PER_INTERVAL) channel.readStop();
-    timer ??= setTimeout(() => {
-      const wasStopped = used > BYTES_PER_INTERVAL;
-      used = 0;
-      timer = null;
-      if (wasStopped && isOpen()) channel.readStart();
-    }, INTERVAL_MS);
+    if (!isCounting) setTimeout(next, INTERVAL_MS);
+    isCounting = true;
   };
 }

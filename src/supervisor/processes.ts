@@ -112,11 +112,11 @@ function environmentOf(launch: Launch, settings: AgentSettings, marker: string):
 function listen(child: ChildProcess, listener: WorkerListener): void {
   readSafely(child, listener.fault);
   child.on("internalMessage", (message: { cmd?: string }, handle?: Handle) => {
-    if (message.cmd === ENVELOPE) listener.message(message as unknown as AgentMessage, handle);
-    else {
-      handle?.close();
-      if (message.cmd === "NODE_CLUSTER") listener.cluster(message as ClusterMessage, child);
-    }
+    // Node wraps what comes with a handle in NODE_HANDLE and emits the content next.
+    if (message.cmd === "NODE_HANDLE") return;
+    if (message.cmd === ENVELOPE) return listener.message(message as unknown as AgentMessage, handle);
+    handle?.close();
+    if (message.cmd === "NODE_CLUSTER") listener.cluster(message as ClusterMessage, child);
   });
   child.on("message", (message: unknown, handle?: unknown) => {
     // Nobody here wants sockets the app sends; an unclosed one would hang its client.

@@ -43,6 +43,8 @@ export function hearWorker(
       return;
     case "accept":
       return runner.gatekeeper.accepted(id, message.offer);
+    case "refuse":
+      return runner.gatekeeper.refused(id, message.offer);
     case "limit":
       return runner.dispatch({
         type: "worker-accepting",

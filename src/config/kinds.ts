@@ -1,0 +1,234 @@
+/** How values are read: one reader per kind of option, from a file's value or a command line's text. Pure. */
+
+import type { Fault } from "../errors.ts";
+import { below, contentsOf, received } from "./received.ts";
+import { splitWords } from "./words.ts";
+
+/** A value, or what is wrong with it; paths of faults start below the option ("" is the option itself). */
+export type Reading<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+export interface Kind<T> {
+  /** For the documentation: "duration", "whole number". */
+  readonly type: string;
+  /** What is accepted, bounds included; completes "expected ...". */
+  readonly expected: string;
+  /** Never throws, whatever `value` is. */
+  read(value: unknown): Reading<T>;
+  /** The value as a person writes it, for help and documentation. */
+  show(value: T): string;
+}
+
+/** Longest path Linux accepts, in characters. */
+const LONGEST_PATH = 4096;
+/** Longest single argument or `NAME=value` Linux lets a program be started with (MAX_ARG_STRLEN). */
+const LONGEST_STRING = 131_071;
+/** The longest duration any option takes: 24 h, well inside what a timer can hold (24.8 days). */
+export const LONGEST_MS = 24 * 3_600_000;
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
+
+export function accept<T>(value: T): Reading<T> {
+  return { ok: true, value };
+}
+
+export function refuse(value: unknown, expected: string, path = ""): Reading<never> {
+  return fault(`received ${received(value)}, expected ${expected}`, path);
+}
+
+export function fault(message: string, path = ""): Reading<never> {
+  return { ok: false, faults: [{ path, message }] };
+}
+
+/** A non-empty string the operating system takes as a path. */
+export function path(what: string): Kind<string> {
+  const expected = `${what}, 1 to ${LONGEST_PATH} characters`;
+  return {
+    type: "path",
+    expected,
+    read: (value) =>
+      typeof value === "string" && isText(value, LONGEST_PATH) && value.trim() !== ""
+        ? accept(value)
+        : refuse(value, expected),
+    show: (value) => value,
+  };
+}
+
+/** A string that matches `pattern`. */
+export function pattern(type: string, matches: RegExp, expected: string): Kind<string> {
+  return {
+    type,
+    expected,
+    read: (value) =>
+      typeof value === "string" && matches.test(value) ? accept(value) : refuse(value, expected),
+    show: (value) => value,
+  };
+}
+
+export function choice<T extends string>(...choices: readonly T[]): Kind<T> {
+  const expected = choices.map((each) => `"${each}"`).join(" or ");
+  return {
+    type: "choice",
+    expected,
+    read: (value) => {
+      const found = choices.find((each) => each === value);
+      return found === undefined ? refuse(value, expected) : accept(found);
+    },
+    show: (value) => value,
+  };
+}
+
+export function flag(): Kind<boolean> {
+  const expected = "true or false";
+  return {
+    type: "boolean",
+    expected,
+    read: (value) => (typeof value === "boolean" ? accept(value) : refuse(value, expected)),
+    show: String,
+  };
+}
+
+/** A whole number, also as digits (the command line has only text). Bounds are included. */
+export function whole(min: number, max: number): Kind<number> {
+  const expected = `a whole number from ${min} to ${max}`;
+  return {
+    type: "whole number",
+    expected,
+    read: (value) => {
+      const number = wholeOf(value);
+      return number === null || number < min || number > max
+        ? refuse(value, expected)
+        : accept(number);
+    },
+    show: String,
+  };
+}
+
+/** `value` as a whole number where it is one or its decimal digits, else null. */
+export function wholeOf(value: unknown): number | null {
+  if (typeof value === "string") return /^-?\d{1,15}$/.test(value) ? Number(value) : null;
+  return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
+}
+
+/** A duration in milliseconds, from a number (milliseconds) or text with a unit. Bounds are included. */
+export function duration(minMs: number, maxMs: number = LONGEST_MS): Kind<number> {
+  const expected = `a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: milliseconds as a number, or "500ms", "30s", "2m", "1h"`;
+  return {
+    type: "duration",
+    expected,
+    read: (value) => {
+      const ms = durationOf(value);
+      return ms === null || ms < minMs || ms > maxMs ? refuse(value, expected) : accept(ms);
+    },
+    show: formatDuration,
+  };
+}
+
+function durationOf(value: unknown): number | null {
+  if (typeof value !== "string") return wholeOf(value);
+  const match = /^(\d{1,9}(?:\.\d{1,6})?) ?(ms|s|m|h)?$/.exec(value);
+  const unit = UNITS.get(match?.[2] ?? "ms");
+  return match === null || unit === undefined ? null : Math.round(Number(match[1]) * unit);
+}
+
+/** `ms` in the largest unit that leaves it whole: 90000 is "90 s", 60000 is "1 m". */
+export function formatDuration(ms: number): string {
+  const found = [...UNITS].reverse().find(([, size]) => ms >= size && ms % size === 0);
+  return found === undefined ? `${ms} ms` : `${ms / found[1]} ${found[0]}`;
+}
+
+/** Strings for a program's command line: a list, or one text split at blanks. */
+export function words(): Kind<readonly string[]> {
+  const expected = "a list of strings, or one string that is split at spaces outside quotes";
+  return {
+    type: "list of strings",
+    expected,
+    read: (value) => {
+      if (typeof value === "string") return readWords(value, expected);
+      const contents = contentsOf(value);
+      if (contents.type === "unusable") return fault(`${contents.why}; expected ${expected}`);
+      if (contents.type !== "list") return refuse(value, expected);
+      const faults = contents.items.flatMap((item, index) =>
+        typeof item === "string" && isText(item, LONGEST_STRING)
+          ? []
+          : [{ path: `[${index}]`, message: `received ${received(item)}, expected a string` }],
+      );
+      return faults.length > 0 ? { ok: false, faults } : accept(contents.items as string[]);
+    },
+    show: (value) => (value.length === 0 ? "none" : value.join(" ")),
+  };
+}
+
+function readWords(value: string, expected: string): Reading<readonly string[]> {
+  if (!isText(value, LONGEST_STRING)) return refuse(value, expected);
+  const split = splitWords(value);
+  return split === null
+    ? fault(`received ${received(value)}, in which a quote is not closed; expected ${expected}`)
+    : accept(split);
+}
+
+/**
+ * Environment variables: an object, or a list of `NAME=value`. Numbers and booleans become text, as
+ * PM2 does it (`PORT: 3000`). Messages name the variable, never its value: it may be a secret.
+ */
+export function variables(): Kind<Readonly<Record<string, string>>> {
+  const expected = "an object of names and strings, or a list of NAME=value";
+  return {
+    type: "environment",
+    expected,
+    read: (value) => {
+      const contents = contentsOf(value);
+      if (contents.type === "unusable") return fault(`${contents.why}; expected ${expected}`);
+      if (contents.type === "plain") {
+        return fault(
+          `received ${typeof value === "string" ? "a string" : received(value)}, expected ${expected}`,
+        );
+      }
+      const read =
+        contents.type === "list" ? contents.items.map(assignment) : contents.entries.map(variable);
+      const faults = read.flatMap((each) => (each.ok ? [] : each.faults));
+      if (faults.length > 0) return { ok: false, faults };
+      return accept(Object.fromEntries(read.flatMap((each) => (each.ok ? [each.value] : []))));
+    },
+    show: (value) => (Object.keys(value).length === 0 ? "none" : Object.keys(value).join(" ")),
+  };
+}
+
+type Variable = readonly [name: string, value: string];
+
+function assignment(item: unknown, index: number): Reading<Variable> {
+  const at = typeof item === "string" ? item.indexOf("=") : -1;
+  if (typeof item !== "string" || at < 1) {
+    return fault("expected NAME=value", `[${index}]`);
+  }
+  return variable({ key: item.slice(0, at), value: item.slice(at + 1), readable: true });
+}
+
+function variable(entry: { key: string; value: unknown; readable: boolean }): Reading<Variable> {
+  const { key, value, readable } = entry;
+  const at = below("", key);
+  const where = at.startsWith("[") ? at : `.${at}`;
+  if (!readable) return fault("reading it throws an error; expected a string", where);
+  // An object with this key is a trap for whoever copies it property by property.
+  if (key === "__proto__" || key === "" || /[=\0]/.test(key)) {
+    return fault('is no name for a variable: expected one without "=", not "__proto__"', where);
+  }
+  const plain = typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value));
+  const text = plain ? String(value) : value;
+  if (typeof text === "string" && isText(`${key}=${text}`, LONGEST_STRING))
+    return accept([key, text]);
+  const got =
+    typeof text === "string" ? "a string that is too long or holds a NUL" : received(text);
+  return fault(`received ${got}, expected a string, number or boolean`, where);
+}
+
+/** What the operating system takes as a string: not too long, and without NUL, which would cut it short. */
+function isText(value: string, longest: number): boolean {
+  return value.length > longest ? false : !value.includes("\0");
+}
