@@ -1,19 +1,18 @@
 /** The gate inside a worker: keeps long-lived connections even, and knows when to leave that be. */
 
-import { type Loads, leastLoaded, passesOn } from "../core/gate.ts";
+import { areShortLived, type Loads, leastLoaded, passesOn } from "../core/gate.ts";
 import type { Channel } from "./channel.ts";
 import type { Handle } from "./node-internals.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** Changes are told at most this often; with much churn ten times more seldom. Milliseconds. */
-const REPORT_EVERY_MS = 20;
-const REPORT_EVERY_MS_IN_CHURN = 200;
-const CHURN_PER_SECOND = 50;
-/** Churn is measured over at least this long. Milliseconds. */
-const CHURN_WINDOW_MS = 100;
+/** Changes are told at most this often; short-lived connections ten times more seldom. Milliseconds. */
+const REPORT_EVERY_MS = 10;
+const REPORT_SHORT_LIVED_EVERY_MS = 200;
 
-/** A supervisor that has not answered a report for this long is busy or gone: keep what comes. */
-const ANSWER_WITHIN_MS = 100;
+/** A supervisor that has not answered for this long is busy or gone: keep what comes. Milliseconds. */
+const ANSWER_WITHIN_MS = 500;
+/** Connections on their way to the supervisor at once: what it could take with it into a coma. */
+const WINDOW = 4;
 /** A connection that was offered and accepted comes within this time, or went elsewhere. Milliseconds. */
 const TAKE_WITHIN_MS = 250;
 
@@ -24,6 +23,8 @@ export interface Gate {
   acceptsOffer(): boolean;
   /** The connection of an accepted offer has come. */
   taken(): void;
+  /** The supervisor has got a connection that was passed on. */
+  passed(): void;
   /** The open connections of this worker have changed. */
   changed(): void;
   /** What the supervisor knows of all workers. */
@@ -35,40 +36,59 @@ export interface Gate {
 }
 
 export function createGate(channel: Channel, traffic: Traffic, self: string): Gate {
-  const churn = createChurn(traffic);
   let loads: Record<string, number> = {};
   let isWatched = false;
   let hasLeft = false;
   let unansweredSince: number | null = null;
   let timer: NodeJS.Timeout | null = null;
   let reported = -1;
-  let passing = 0;
+  const held: { key: string; client: Handle; keep: () => void }[] = [];
+  let unconfirmed = 0;
   let expected = 0;
+  let taken = 0;
 
   const report = (): void => {
+    if (timer) clearTimeout(timer);
     timer = null;
     if (traffic.open() === reported) return;
     reported = traffic.open();
     unansweredSince ??= Date.now();
-    channel.send({ t: "load", open: reported });
+    channel.send({ t: "load", open: reported, taken });
   };
 
-  const pass = (key: string, client: Handle, keep: () => void): void => {
-    passing += 1;
-    channel.send({ t: "pass", key }, client, (error) => {
-      passing -= 1;
-      if (error) keep();
-      else client.close();
-    });
+  /** Sends what waits, as far as the window allows. */
+  const sendHeld = (): void => {
+    while (unconfirmed < WINDOW) {
+      const next = held.shift();
+      if (!next) return;
+      const { key, client, keep } = next;
+      unconfirmed += 1;
+      unansweredSince ??= Date.now();
+      channel.send({ t: "pass", key }, client, (error) => {
+        if (error) keep();
+        else client.close();
+      });
+    }
+  };
+
+  /** No answer: what has not been sent yet stays here. */
+  const keepHeld = (): void => {
+    for (const { keep } of held.splice(0)) keep();
+  };
+
+  const isUnanswered = (): boolean =>
+    unansweredSince !== null && Date.now() - unansweredSince > ANSWER_WITHIN_MS;
+
+  /** One more connection would be more than this worker's fair share. */
+  const hasEnough = (): boolean => {
+    const others: number[] = [];
+    for (const worker in loads) if (worker !== self) others.push(loads[worker] ?? 0);
+    return passesOn(traffic.open() + expected + 1, others);
   };
 
   const target = (): string | null => {
-    if (!isWatched || hasLeft) return null;
-    const now = Date.now();
-    if (unansweredSince !== null && now - unansweredSince > ANSWER_WITHIN_MS) return null;
-    const others: number[] = [];
-    for (const worker in loads) if (worker !== self) others.push(loads[worker] ?? 0);
-    if (!passesOn(traffic.open() + 1, others, churn(now))) return null;
+    if (!isWatched || hasLeft || isUnanswered()) return null;
+    if (areShortLived(traffic.lives(), Date.now()) || !hasEnough()) return null;
     return leastLoaded(loads, new Set([self]));
   };
 
@@ -77,46 +97,49 @@ export function createGate(channel: Channel, traffic: Traffic, self: string): Ga
       const to = target();
       if (to === null) return false;
       loads[to] = (loads[to] ?? 0) + 1;
-      pass(key, client, keep);
+      held.push({ key, client, keep });
+      sendHeld();
+      if (held.length > 0) {
+        setTimeout(() => isUnanswered() && keepHeld(), ANSWER_WITHIN_MS + 1);
+      }
       return true;
     },
     acceptsOffer() {
       if (hasLeft) return false;
+      if (hasEnough()) {
+        // Offered on old knowledge: this is the news.
+        report();
+        return false;
+      }
       expected += 1;
       setTimeout(() => {
         expected = Math.max(0, expected - 1);
       }, TAKE_WITHIN_MS).unref();
       return true;
     },
+    passed() {
+      unconfirmed = Math.max(0, unconfirmed - 1);
+      unansweredSince = unconfirmed > 0 ? Date.now() : null;
+      sendHeld();
+    },
     taken() {
+      taken += 1;
       expected = Math.max(0, expected - 1);
     },
     changed() {
       if (!isWatched || timer) return;
-      const isChurning = churn(Date.now()) > CHURN_PER_SECOND;
-      timer = setTimeout(report, isChurning ? REPORT_EVERY_MS_IN_CHURN : REPORT_EVERY_MS).unref();
+      const isShort = areShortLived(traffic.lives(), Date.now());
+      timer = setTimeout(report, isShort ? REPORT_SHORT_LIVED_EVERY_MS : REPORT_EVERY_MS).unref();
     },
     heard(heard) {
       isWatched = true;
-      unansweredSince = null;
+      unansweredSince = unconfirmed > 0 ? unansweredSince : null;
       loads = { ...heard };
     },
     leave() {
       hasLeft = true;
+      keepHeld();
     },
-    underWay: () => passing + expected,
-  };
-}
-
-/** Connections closed per second, lately. */
-function createChurn(traffic: Traffic): (now: number) => number {
-  let since = Date.now();
-  let perSecond = 0;
-  return (now) => {
-    const elapsed = now - since;
-    if (elapsed < CHURN_WINDOW_MS) return perSecond;
-    perSecond = (traffic.takeClosed() * 1000) / elapsed;
-    since = now;
-    return perSecond;
+    underWay: () => (isUnanswered() ? 0 : unconfirmed) + expected,
   };
 }

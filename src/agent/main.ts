@@ -78,6 +78,8 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
       return;
     case "detach":
       return listen.detach(message.key, message.shard);
+    case "passed":
+      return gate.passed();
     case "take":
       gate.taken();
       if (handle && !listen.deliver(message.key, handle)) handle.close();

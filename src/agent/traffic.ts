@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
+import { afterClose, type Lives, NO_LIVES } from "../core/gate.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
 
 export interface Traffic {
@@ -13,12 +14,14 @@ export interface Traffic {
   readonly servers: ReadonlySet<InternalServer>;
   /** Open connections. */
   open(): number;
-  /** Connections closed since the last call. */
-  takeClosed(): number;
+  /** How long connections lived that have closed. */
+  lives(): Lives;
 }
 
 export interface Connection {
   readonly server: InternalServer;
+  /** Date.now() at its opening. */
+  readonly openedAt: number;
   /** The socket was upgraded: `websocket`, another protocol's name, or null for none. */
   upgrade: string | null;
 }
@@ -27,23 +30,27 @@ export function watchTraffic(onChange: () => void): Traffic {
   const sockets = new Map<InternalSocket, Connection>();
   const sessions = new Set<ServerHttp2Session>();
   const servers = new Set<InternalServer>();
-  let closed = 0;
+  let lives = NO_LIVES;
 
   const forget = (socket: InternalSocket): void => {
-    if (!sockets.delete(socket)) return;
-    closed += 1;
+    const connection = sockets.get(socket);
+    if (!connection) return;
+    sockets.delete(socket);
+    const now = Date.now();
+    lives = afterClose(lives, now - connection.openedAt, now);
     onChange();
   };
   const remember = (server: InternalServer, socket: InternalSocket): void => {
     if (sockets.has(socket)) return;
-    sockets.set(socket, { server, upgrade: null });
+    sockets.set(socket, { server, openedAt: Date.now(), upgrade: null });
     socket.once("close", () => forget(socket));
     onChange();
   };
   const encrypted = (server: InternalServer, socket: InternalSocket): void => {
     // tls replaces the raw socket's handle; the raw one is not a connection of its own any more.
     const raw = (socket as unknown as { _parent?: InternalSocket })._parent;
-    if (raw && sockets.delete(raw)) sockets.set(socket, { server, upgrade: null });
+    if (raw && sockets.delete(raw))
+      sockets.set(socket, { server, openedAt: Date.now(), upgrade: null });
     else remember(server, socket);
     socket.once("close", () => forget(socket));
   };
@@ -91,10 +98,6 @@ export function watchTraffic(onChange: () => void): Traffic {
     sessions,
     servers,
     open: () => sockets.size,
-    takeClosed() {
-      const count = closed;
-      closed = 0;
-      return count;
-    },
+    lives: () => lives,
   };
 }

@@ -10,8 +10,31 @@ export type Loads = Readonly<Record<string, number>>;
 /** Above this many connections per worker, 5 % of imbalance is tolerated before any is passed on. */
 const SLACK = 0.05;
 
-/** Connections whose mean life is shorter than this are gone before passing them on would pay. Seconds. */
-const SHORT_LIFE_S = 0.5;
+/** Connections that live shorter than this on average are gone before passing them on would pay. Milliseconds. */
+const SHORT_LIFE_MS = 500;
+/** What lives now is judged by what closed within this time. Milliseconds. */
+const RECENT_MS = 250;
+
+/** What is known of connections that have closed. */
+export interface Lives {
+  /** Mean life, recent ones weighing more. Milliseconds. */
+  readonly meanMs: number;
+  /** When the last one closed. Milliseconds. */
+  readonly lastClosedAt: number;
+}
+
+export const NO_LIVES: Lives = { meanMs: 0, lastClosedAt: Number.NEGATIVE_INFINITY };
+
+/** The lives after one more connection has closed. */
+export function afterClose(lives: Lives, lifeMs: number, now: number): Lives {
+  const isFirst = lives.lastClosedAt === Number.NEGATIVE_INFINITY;
+  return { meanMs: isFirst ? lifeMs : lives.meanMs * 0.9 + lifeMs * 0.1, lastClosedAt: now };
+}
+
+/** Connections come and go too quickly for the gate to be of use. */
+export function areShortLived(lives: Lives, now: number): boolean {
+  return now - lives.lastClosedAt < RECENT_MS && lives.meanMs < SHORT_LIFE_MS;
+}
 
 /** Connections one worker may hold out of `total` before it passes fresh ones on. */
 export function fairShare(total: number, workers: number): number {
@@ -19,17 +42,9 @@ export function fairShare(total: number, workers: number): number {
   return Math.ceil(mean + mean * SLACK);
 }
 
-/**
- * Whether a worker that holds `own` connections, the fresh one included, passes it on.
- * `closedLastSecond` tells churn: by Little's law a mean life is open / closed per second.
- */
-export function passesOn(
-  own: number,
-  others: readonly number[],
-  closedLastSecond: number,
-): boolean {
+/** Whether a worker that holds `own` connections, the fresh one included, passes it on. */
+export function passesOn(own: number, others: readonly number[]): boolean {
   if (others.length === 0 || own < 2) return false;
-  if (closedLastSecond > 0 && own / closedLastSecond < SHORT_LIFE_S) return false;
   const total = others.reduce((sum, load) => sum + load, own);
   return own > fairShare(total, others.length + 1) && Math.min(...others) + 1 < own;
 }

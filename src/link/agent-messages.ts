@@ -31,8 +31,8 @@ export type AgentMessage =
   /** The probe failed, and how. */
   | { readonly t: "probe"; readonly result: string }
   | { readonly t: "uncaught"; readonly text: string }
-  /** Open connections of this worker. */
-  | { readonly t: "load"; readonly open: number }
+  /** Open connections of this worker, and how many it has been given so far. */
+  | { readonly t: "load"; readonly open: number; readonly taken: number }
   /** With the connection's handle: more than this worker's fair share. */
   | { readonly t: "pass"; readonly key: string }
   /** This worker is awake and will take the connection it was offered. */
@@ -59,6 +59,8 @@ export type SupervisorMessage =
   | { readonly t: "hurry"; readonly withinMs: number }
   | { readonly t: "activate" }
   | { readonly t: "loads"; readonly loads: Loads }
+  /** A connection that was passed on has arrived. */
+  | { readonly t: "passed" }
   | { readonly t: "offer"; readonly offer: number; readonly key: string }
   /** With a connection's handle: serve it, do not pass it on again. */
   | { readonly t: "take"; readonly key: string };

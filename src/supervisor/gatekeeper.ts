@@ -7,9 +7,9 @@ import { type Loads, leastLoaded } from "../core/gate.ts";
 import type { Handle } from "./node-internals.ts";
 
 /** Changes are gathered this long before all workers hear of them. Milliseconds. */
-const TELL_EVERY_MS = 20;
+const TELL_EVERY_MS = 10;
 /** A worker that does not take an offer within this time is busy or stopped. Milliseconds. */
-const ACCEPT_WITHIN_MS = 50;
+const ACCEPT_WITHIN_MS = 300;
 
 /** How the gatekeeper speaks to workers. */
 export interface GatePort {
@@ -19,19 +19,31 @@ export interface GatePort {
   take(worker: number, key: string, connection: Handle, failed: () => void): void;
 }
 
+/** What one worker holds and what is on its way to it. */
+interface WorkerLoad {
+  /** As it last told: open connections, and how many it had been given by then. */
+  open: number;
+  taken: number;
+  /** Offered and not answered yet. */
+  offered: number;
+  given: number;
+}
+
 interface Offer {
   readonly key: string;
   readonly connection: Handle;
   readonly from: number;
   readonly tried: Set<string>;
-  to: number;
-  timer: NodeJS.Timeout;
+  readonly to: number;
+  timer: NodeJS.Timeout | null;
 }
 
 export class Gatekeeper {
   readonly #port: GatePort;
-  readonly #loads = new Map<number, number>();
+  readonly #loads = new Map<number, WorkerLoad>();
   readonly #offers = new Map<number, Offer>();
+  /** Workers that let an offer pass: nothing more is offered until they speak again. */
+  readonly #silent = new Set<number>();
   #nextOffer = 1;
   #timer: NodeJS.Timeout | null = null;
 
@@ -43,13 +55,19 @@ export class Gatekeeper {
   accept(acceptors: readonly number[]): void {
     for (const worker of this.#loads.keys())
       if (!acceptors.includes(worker)) this.#loads.delete(worker);
-    for (const worker of acceptors) if (!this.#loads.has(worker)) this.#loads.set(worker, 0);
+    for (const worker of acceptors) {
+      if (!this.#loads.has(worker))
+        this.#loads.set(worker, { open: 0, taken: 0, offered: 0, given: 0 });
+    }
     this.#tellSoon();
   }
 
-  heard(worker: number, open: number): void {
-    if (!this.#loads.has(worker) || !Number.isSafeInteger(open)) return;
-    this.#loads.set(worker, open);
+  heard(worker: number, open: number, taken: number): void {
+    const load = this.#loads.get(worker);
+    if (!load || !Number.isSafeInteger(open) || !Number.isSafeInteger(taken)) return;
+    this.#silent.delete(worker);
+    load.open = open;
+    load.taken = Math.min(taken, load.given);
     this.#tellSoon();
   }
 
@@ -59,53 +77,75 @@ export class Gatekeeper {
   }
 
   accepted(worker: number, id: number): void {
+    this.#silent.delete(worker);
     const offer = this.#offers.get(id);
     if (!offer || offer.to !== worker) return;
     this.#forget(id, offer);
     this.#give(worker, offer);
   }
 
-  #offerNext(key: string, connection: Handle, from: number, tried: Set<string>): void {
-    const target = leastLoaded(this.#table(), tried);
-    // Nobody else is awake: back to where it came from.
-    const to = target === null ? from : Number(target);
-    const id = this.#nextOffer++;
-    const timer = setTimeout(() => this.refused(to, id), ACCEPT_WITHIN_MS);
-    const offer: Offer = { key, connection, from, tried, to, timer };
-    if (to === from) {
-      clearTimeout(timer);
-      this.#give(from, offer);
-      return;
-    }
-    this.#offers.set(id, offer);
-    this.#port.offer(to, id, key);
-  }
-
-  /** The worker is leaving, busy or stopped. */
+  /** The worker will not take it: it is leaving. */
   refused(worker: number, id: number): void {
     const offer = this.#offers.get(id);
     if (!offer || offer.to !== worker) return;
     this.#forget(id, offer);
+    this.#next(offer);
+  }
+
+  #next(offer: Offer): void {
     offer.tried.add(String(offer.to));
     this.#offerNext(offer.key, offer.connection, offer.from, offer.tried);
   }
 
+  #offerNext(key: string, connection: Handle, from: number, tried: Set<string>): void {
+    const target = leastLoaded(this.#awake(), tried);
+    // Everybody awake says it has enough: then whoever has least, and be it where it came from.
+    const to = Number(target ?? leastLoaded(this.#awake(), new Set()) ?? from);
+    const offer: Offer = { key, connection, from, tried, to, timer: null };
+    if (target === null) return this.#give(to, offer);
+    this.#offered(to, 1);
+    const id = this.#nextOffer++;
+    offer.timer = setTimeout(() => this.#unanswered(to, id), ACCEPT_WITHIN_MS);
+    this.#offers.set(id, offer);
+    this.#port.offer(to, id, key);
+  }
+
+  #unanswered(worker: number, id: number): void {
+    this.#silent.add(worker);
+    this.refused(worker, id);
+  }
+
+  #awake(): Loads {
+    return Object.fromEntries(
+      Object.entries(this.#table()).filter(([id]) => !this.#silent.has(Number(id))),
+    );
+  }
+
   #give(worker: number, offer: Offer): void {
-    this.#loads.set(worker, (this.#loads.get(worker) ?? 0) + 1);
+    const load = this.#loads.get(worker);
+    if (load) load.given += 1;
     this.#port.take(worker, offer.key, offer.connection, () => {
-      offer.tried.add(String(worker));
+      if (load) load.given -= 1;
       if (worker === offer.from) offer.connection.close();
-      else this.#offerNext(offer.key, offer.connection, offer.from, offer.tried);
+      else this.#next(offer);
     });
   }
 
   #forget(id: number, offer: Offer): void {
-    clearTimeout(offer.timer);
+    if (offer.timer) clearTimeout(offer.timer);
     this.#offers.delete(id);
+    this.#offered(offer.to, -1);
+  }
+
+  #offered(worker: number, change: number): void {
+    const load = this.#loads.get(worker);
+    if (load) load.offered += change;
   }
 
   #table(): Loads {
-    return Object.fromEntries([...this.#loads].map(([worker, open]) => [String(worker), open]));
+    const total = ({ open, offered, given, taken }: WorkerLoad): number =>
+      open + offered + given - taken;
+    return Object.fromEntries([...this.#loads].map(([id, load]) => [String(id), total(load)]));
   }
 
   #tellSoon(): void {

@@ -58,6 +58,9 @@ export interface ClusterMessage {
 
 /** The agent's file stands beside the compiled sources: dist/agent.cjs. */
 const AGENT = fileURLToPath(new URL("../../agent.cjs", import.meta.url));
+/** More messages or bytes than these waiting for a worker: it is stopped or busy. */
+const QUEUED_MESSAGES_MAX = 50;
+const QUEUED_BYTES_MAX = 64 * 1024;
 /** How long the output of a dead worker may still arrive; a grandchild may hold its pipe for ever. */
 const OUTPUT_WITHIN_MS = 250;
 
@@ -114,7 +117,8 @@ function listen(child: ChildProcess, listener: WorkerListener): void {
   child.on("internalMessage", (message: { cmd?: string }, handle?: Handle) => {
     // Node wraps what comes with a handle in NODE_HANDLE and emits the content next.
     if (message.cmd === "NODE_HANDLE") return;
-    if (message.cmd === ENVELOPE) return listener.message(message as unknown as AgentMessage, handle);
+    if (message.cmd === ENVELOPE)
+      return listener.message(message as unknown as AgentMessage, handle);
     handle?.close();
     if (message.cmd === "NODE_CLUSTER") listener.cluster(message as ClusterMessage, child);
   });
@@ -159,8 +163,9 @@ function handleOf(child: ChildProcess, pid: number): WorkerProcess {
     },
     isCongested() {
       // Node queues every message behind a handle that is not acknowledged yet, without bound.
-      const isQueueing = (child as unknown as { _handleQueue: unknown })._handleQueue != null;
-      return !child.connected || isQueueing || channelOf(child).writeQueueSize > 0;
+      const queue = (child as unknown as { _handleQueue: readonly unknown[] | null })._handleQueue;
+      const isQueueing = (queue?.length ?? 0) > QUEUED_MESSAGES_MAX;
+      return !child.connected || isQueueing || channelOf(child).writeQueueSize > QUEUED_BYTES_MAX;
     },
     signal(signal) {
       child.kill(signal);

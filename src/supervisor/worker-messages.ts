@@ -37,8 +37,9 @@ export function hearWorker(
       running.uncaught = String(message.text).slice(0, LONGEST_TEXT);
       return;
     case "load":
-      return runner.gatekeeper.heard(id, message.open);
+      return runner.gatekeeper.heard(id, message.open, message.taken);
     case "pass":
+      running.process.send({ t: "passed" });
       if (handle) runner.gatekeeper.pass(id, message.key, handle);
       return;
     case "accept":

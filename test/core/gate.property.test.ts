@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fairShare, leastLoaded, passesOn } from "../../src/core/gate.ts";
+import {
+  afterClose,
+  areShortLived,
+  fairShare,
+  leastLoaded,
+  NO_LIVES,
+  passesOn,
+} from "../../src/core/gate.ts";
 
 describe("the gate", () => {
   it("spreads long-lived connections within 10 % of even, however unfair the kernel is", () => {
@@ -16,7 +23,7 @@ describe("the gate", () => {
             const own = (open[at] ?? 0) + 1;
             const others = open.filter((_, index) => index !== at);
             const loads = Object.fromEntries(open.map((load, index) => [String(index), load]));
-            const target = passesOn(own, others, 0)
+            const target = passesOn(own, others)
               ? Number(leastLoaded(loads, new Set([String(at)])))
               : at;
             open[target] = (open[target] ?? 0) + 1;
@@ -30,14 +37,21 @@ describe("the gate", () => {
     );
   });
 
-  it("never passes on to nobody, nor the only connection, nor when connections are short-lived", () => {
+  it("never passes on to nobody, nor the only connection, nor to a worker that has as many", () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.array(fc.nat(1000), { maxLength: 8 }), (own, others) => {
-        if (others.length === 0 || own < 2) expect(passesOn(own, others, 0)).toBe(false);
-        expect(passesOn(own, others, own * 2 + 1)).toBe(false);
-        if (others.every((other) => other >= own)) expect(passesOn(own, others, 0)).toBe(false);
+        if (others.length === 0 || own < 2) expect(passesOn(own, others)).toBe(false);
+        if (others.every((other) => other >= own)) expect(passesOn(own, others)).toBe(false);
       }),
     );
+  });
+
+  it("knows short-lived connections by those that closed a moment ago", () => {
+    const short = [1, 2, 3, 2, 1].reduce((lives, life) => afterClose(lives, life, 1000), NO_LIVES);
+    expect(areShortLived(short, 1100)).toBe(true);
+    expect(areShortLived(short, 1400)).toBe(false);
+    expect(areShortLived(afterClose(NO_LIVES, 60_000, 1000), 1001)).toBe(false);
+    expect(areShortLived(NO_LIVES, 0)).toBe(false);
   });
 
   it("finds the least loaded worker among those not excepted", () => {
