@@ -1,6 +1,7 @@
 /** The end of a worker: after the drain the app's own clean-up runs, as it would without us. */
 
 import cluster from "node:cluster";
+import type { InternalServer } from "./node-internals.ts";
 
 /** PM2's default kill timeout: what an app that only listens to messages gets to act on "shutdown". */
 const MESSAGE_GRACE_MS = 1600;
@@ -34,4 +35,22 @@ export function watchMessageListeners(): () => boolean {
   const own = process.listenerCount("message");
   return () =>
     process.listenerCount("message") > own || (cluster.worker?.listenerCount("message") ?? 0) > 0;
+}
+
+/**
+ * `cluster.worker.disconnect()` closes the servers and then the channel, after which the process ends
+ * by itself. Node does so for the handles it made; these are ours.
+ */
+export function closeBeforeDisconnect(servers: Iterable<InternalServer>): void {
+  const { worker } = cluster;
+  if (!worker) return;
+  const { disconnect } = worker;
+  worker.disconnect = () => {
+    worker.disconnect = disconnect;
+    worker.exitedAfterDisconnect = true;
+    const open = [...servers].filter((server) => server.listening);
+    const closed = open.map((server) => new Promise((resolve) => server.close(resolve)));
+    void Promise.all(closed).then(() => disconnect.call(worker));
+    return worker;
+  };
 }

@@ -9,6 +9,7 @@ import cluster from "node:cluster";
 import { chmodSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
+import { getSystemErrorName } from "node:util";
 import type { ListenRequest } from "../link/agent-messages.ts";
 import type { Channel } from "./channel.ts";
 import type { Facade, GetServer, Handle, InternalServer, ServerQuery } from "./node-internals.ts";
@@ -81,7 +82,8 @@ export function hookListen(channel: Channel, events: ListenEvents, slot: number)
     done: Parameters<GetServer>[2],
   ): void => {
     const request = requestOf(server, query, isExclusive ? `:slot${slot}` : "", ports0);
-    if (listeners.has(request.key)) return done(EADDRINUSE, null);
+    // Later, as Node does it: handlers may be attached after listen().
+    if (listeners.has(request.key)) return process.nextTick(done, EADDRINUSE, null);
     const listener: Listener = { request, server, shards: new Map(), facade: null, backlog: null };
     listeners.set(request.key, listener);
     events.listening(server);
@@ -135,7 +137,10 @@ export function hookListen(channel: Channel, events: ListenEvents, slot: number)
         return done(errno, null);
       }
       if (data !== null) listener.server._setServerData?.(data);
-      listener.facade = createFacade(listener, sockname, () => close(listener));
+      listener.facade = createFacade(listener, sockname, {
+        listening: () => channel.send({ t: "listening", key: listener.request.key }),
+        closed: () => close(listener),
+      });
       done(0, listener.facade);
       announce(listener.server);
     },
@@ -186,20 +191,15 @@ function replaceGetServer(
     };
     if (this._handle || typeof fd === "number" || !isStream(query))
       return listen2.apply(this, args);
+    const { _listeningId } = this;
     ask(this, query, true, (errno, facade) => {
+      // Closed meanwhile, or told to listen elsewhere.
+      if (this._listeningId !== _listeningId) return facade?.close();
       if (facade) this._handle = facade;
       if (facade) return listen2.apply(this, args);
-      const error = Object.assign(
-        new Error(`listen EADDRINUSE: address already in use ${address ?? ""}:${port}`),
-        {
-          code: "EADDRINUSE",
-          errno,
-          syscall: "listen",
-          address,
-          port,
-        },
-      );
-      this.emit("error", error);
+      const code = getSystemErrorName(errno);
+      const error = new Error(`listen ${code}: ${address ?? ""}:${port}`);
+      this.emit("error", Object.assign(error, { code, errno, syscall: "listen", address, port }));
     });
   };
 }
@@ -216,7 +216,7 @@ function requestOf(
   ports0: Map<string, number>,
 ): ListenRequest {
   const addressType = Number(query.addressType);
-  const address = addressType === -1 ? path.resolve(String(query.address)) : query.address;
+  const address = addressType === -1 ? absolute(String(query.address)) : query.address;
   const flags = (query.flags ?? 0) & IPV6_ONLY;
   const base = `${addressType}:${address ?? ""}:${query.port}:${flags}`;
   // Port 0 means another port for each call: the n-th call of every worker shares one.
@@ -233,11 +233,16 @@ function requestOf(
   };
 }
 
+/** A socket file as the supervisor would name it. Linux's abstract sockets begin with NUL and are no files. */
+function absolute(file: string): string {
+  return file.startsWith("\0") ? file : path.resolve(file);
+}
+
 /** The handle `net` works with. A timer stands for it in the event loop, as in Node's own round robin. */
 function createFacade(
   listener: Listener,
   sockname: Readonly<Record<string, unknown>>,
-  onClose: () => void,
+  tell: { listening(): void; closed(): void },
 ): Facade {
   let timer: NodeJS.Timeout | null = null;
   const facade: Facade = {
@@ -245,11 +250,12 @@ function createFacade(
     listen(backlog) {
       listener.backlog = backlog;
       for (const handle of listener.shards.values()) handle.listen(backlog);
+      tell.listening();
       return 0;
     },
     close(callback) {
       facade.unref();
-      onClose();
+      tell.closed();
       if (callback) setImmediate(callback);
     },
     ref() {

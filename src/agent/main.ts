@@ -11,7 +11,7 @@ import { type Drain, drainTraffic } from "./drain.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
-import { raiseStop, watchMessageListeners } from "./leave.ts";
+import { closeBeforeDisconnect, raiseStop, watchMessageListeners } from "./leave.ts";
 import { hookListen, type ListenHook } from "./listen.ts";
 import type { Handle } from "./node-internals.ts";
 import { probeUntilReady } from "./probe.ts";
@@ -52,6 +52,7 @@ function start(settings: AgentSettings): void {
   );
   const hooks = createHooks(settings.slot, settings.generation);
   (globalThis as Record<symbol, unknown>)[HOOKS] = hooks.hooks;
+  closeBeforeDisconnect(traffic.servers);
   const leave = createLeave({ traffic, listen, hooks, gate, channel }, settings);
   channel.on((message, handle) => obey(message, handle, { listen, hooks, gate, channel, leave }));
   process.on("uncaughtExceptionMonitor", (error: unknown) => {
@@ -71,7 +72,7 @@ interface Parts {
 function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Parts): void {
   const { listen, hooks, gate, channel, leave } = parts;
   switch (message.t) {
-    case "listening":
+    case "bound":
       return listen.answer(message.seq, message.errno, message.sockname, message.data);
     case "attach":
       if (handle) listen.attach(message.key, message.shard, handle);
@@ -142,8 +143,9 @@ function createLeave(
 }
 
 const settings = process.env.HOLDFAST_AGENT;
+// In the app's threads, too: they inherit the --require.
+hideAgent();
 if (settings !== undefined && isMainThread) {
-  hideAgent();
   keepOutputWhole();
   start(JSON.parse(settings) as AgentSettings);
 }

@@ -36,6 +36,8 @@ export type InternalServer = Server & {
   _handle: Handle | null;
   _connections: number;
   _listen2?: (...args: unknown[]) => void;
+  /** Counts calls of listen() and close(). */
+  readonly _listeningId?: number;
   _getServerData?(): unknown;
   _setServerData?(data: unknown): void;
   keepAliveTimeout?: number;

@@ -1,7 +1,7 @@
 /** How values are read: one reader per kind of option, from a file's value or a command line's text. Pure. */
 
 import type { Fault } from "../errors.ts";
-import { below, contentsOf, received } from "./received.ts";
+import { contentsOf, received } from "./received.ts";
 import { splitWords } from "./words.ts";
 
 /** A value, or what is wrong with it; paths of faults start below the option ("" is the option itself). */
@@ -23,9 +23,9 @@ export interface Kind<T> {
 /** Longest path Linux accepts, in characters. */
 const LONGEST_PATH = 4096;
 /** Longest single argument or `NAME=value` Linux lets a program be started with (MAX_ARG_STRLEN). */
-const LONGEST_STRING = 131_071;
+export const LONGEST_STRING = 131_071;
 /** The longest duration any option takes: 24 h, well inside what a timer can hold (24.8 days). */
-export const LONGEST_MS = 24 * 3_600_000;
+const LONGEST_MS = 24 * 3_600_000;
 
 const UNITS: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
@@ -173,62 +173,7 @@ function readWords(value: string, expected: string): Reading<readonly string[]> 
     : accept(split);
 }
 
-/**
- * Environment variables: an object, or a list of `NAME=value`. Numbers and booleans become text, as
- * PM2 does it (`PORT: 3000`). Messages name the variable, never its value: it may be a secret.
- */
-export function variables(): Kind<Readonly<Record<string, string>>> {
-  const expected = "an object of names and strings, or a list of NAME=value";
-  return {
-    type: "environment",
-    expected,
-    read: (value) => {
-      const contents = contentsOf(value);
-      if (contents.type === "unusable") return fault(`${contents.why}; expected ${expected}`);
-      if (contents.type === "plain") {
-        return fault(
-          `received ${typeof value === "string" ? "a string" : received(value)}, expected ${expected}`,
-        );
-      }
-      const read =
-        contents.type === "list" ? contents.items.map(assignment) : contents.entries.map(variable);
-      const faults = read.flatMap((each) => (each.ok ? [] : each.faults));
-      if (faults.length > 0) return { ok: false, faults };
-      return accept(Object.fromEntries(read.flatMap((each) => (each.ok ? [each.value] : []))));
-    },
-    show: (value) => (Object.keys(value).length === 0 ? "none" : Object.keys(value).join(" ")),
-  };
-}
-
-type Variable = readonly [name: string, value: string];
-
-function assignment(item: unknown, index: number): Reading<Variable> {
-  const at = typeof item === "string" ? item.indexOf("=") : -1;
-  if (typeof item !== "string" || at < 1) {
-    return fault("expected NAME=value", `[${index}]`);
-  }
-  return variable({ key: item.slice(0, at), value: item.slice(at + 1), readable: true });
-}
-
-function variable(entry: { key: string; value: unknown; readable: boolean }): Reading<Variable> {
-  const { key, value, readable } = entry;
-  const at = below("", key);
-  const where = at.startsWith("[") ? at : `.${at}`;
-  if (!readable) return fault("reading it throws an error; expected a string", where);
-  // An object with this key is a trap for whoever copies it property by property.
-  if (key === "__proto__" || key === "" || /[=\0]/.test(key)) {
-    return fault('is no name for a variable: expected one without "=", not "__proto__"', where);
-  }
-  const plain = typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value));
-  const text = plain ? String(value) : value;
-  if (typeof text === "string" && isText(`${key}=${text}`, LONGEST_STRING))
-    return accept([key, text]);
-  const got =
-    typeof text === "string" ? "a string that is too long or holds a NUL" : received(text);
-  return fault(`received ${got}, expected a string, number or boolean`, where);
-}
-
 /** What the operating system takes as a string: not too long, and without NUL, which would cut it short. */
-function isText(value: string, longest: number): boolean {
+export function isText(value: string, longest: number): boolean {
   return value.length > longest ? false : !value.includes("\0");
 }

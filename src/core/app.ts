@@ -49,8 +49,8 @@ export interface App {
   readonly ended: Reload | null;
   /** A reload was asked for during a reload: one more follows. */
   readonly queued: { readonly canGoBack: boolean } | null;
-  /** A worker of this app has listened on an address: from now on ready means listening. */
-  readonly listens: boolean;
+  /** Slots whose workers have listened on an address: there, ready means listening from now on. */
+  readonly listening: readonly number[];
   readonly workers: readonly Worker[];
   /** By slot. */
   readonly histories: readonly RestartHistory[];
@@ -87,7 +87,7 @@ export function newApp(size: number, firstWorkerId = 1): App {
     stable: 1,
     newest: 1,
     mixed: false,
-    listens: false,
+    listening: [],
     reload: null,
     ended: null,
     queued: null,
@@ -158,19 +158,15 @@ function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolicy): App
 function expire(app: App, moment: Moment, policy: AppPolicy): App {
   const due = app.workers.filter((worker) => worker.deadline <= moment.now);
   return due.reduce((told, worker) => {
-    const isQuiet = worker.phase === "starting" && startsQuietly(app, policy);
+    const isQuiet = worker.phase === "starting" && startsQuietly(app, worker.slot, policy);
     return tell(told, worker.id, { type: isQuiet ? "ready" : "deadline" }, moment, policy);
   }, app);
 }
 
-/** The first to listen tells that this is a server: the others are not ready until they listen too. */
 function hearListening(app: App, id: number, moment: Moment, policy: AppPolicy): App {
-  const workers = app.workers.map((worker) =>
-    worker.phase === "starting" && startsQuietly(app, policy)
-      ? { ...worker, deadline: worker.startedAt + policy.readyTimeoutMs }
-      : worker,
-  );
-  const told = { ...app, listens: true, workers };
+  const slot = app.workers.find((worker) => worker.id === id)?.slot;
+  const isNew = slot !== undefined && !app.listening.includes(slot);
+  const told = isNew ? { ...app, listening: [...app.listening, slot] } : app;
   return policy.ready === "listen" ? tell(told, id, { type: "ready" }, moment, policy) : told;
 }
 

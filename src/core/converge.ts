@@ -140,14 +140,16 @@ function mayStart(app: App, slot: number, now: number): boolean {
 }
 
 function spawn(app: App, slot: number, generation: number, now: number, policy: AppPolicy): App {
-  const readyTimeoutMs = startsQuietly(app, policy) ? policy.minUptimeMs : policy.readyTimeoutMs;
+  const readyTimeoutMs = startsQuietly(app, slot, policy)
+    ? policy.minUptimeMs
+    : policy.readyTimeoutMs;
   const born = newWorker({ id: app.nextWorkerId, slot, generation }, now, readyTimeoutMs);
   return { ...app, nextWorkerId: app.nextWorkerId + 1, workers: [...app.workers, born] };
 }
 
-/** Nothing has ever listened: this may be a program that never does, and staying alive is all it can show. */
-export function startsQuietly(app: App, policy: AppPolicy): boolean {
-  return policy.ready === "listen" && !app.listens;
+/** Nothing has ever listened here: this may be a program that never does, and staying alive is all it can show. */
+export function startsQuietly(app: App, slot: number, policy: AppPolicy): boolean {
+  return policy.ready === "listen" && !app.listening.includes(slot);
 }
 
 function finishStopping(app: App): App {

@@ -7,9 +7,6 @@
 /** Connections open at each accepting worker of the app, by worker id. */
 export type Loads = Readonly<Record<string, number>>;
 
-/** Above this many connections per worker, 5 % of imbalance is tolerated before any is passed on. */
-const SLACK = 0.05;
-
 /** Connections that live shorter than this on average are gone before passing them on would pay. Milliseconds. */
 const SHORT_LIFE_MS = 500;
 /** What lives now is judged by what closed within this time. Milliseconds. */
@@ -36,10 +33,12 @@ export function areShortLived(lives: Lives, now: number): boolean {
   return now - lives.lastClosedAt < RECENT_MS && lives.meanMs < SHORT_LIFE_MS;
 }
 
-/** Connections one worker may hold out of `total` before it passes fresh ones on. */
+/**
+ * Connections one worker may hold out of `total` before it passes fresh ones on. No slack: what seven
+ * of eight workers hold too much is missing at the eighth all at once.
+ */
 export function fairShare(total: number, workers: number): number {
-  const mean = total / workers;
-  return Math.ceil(mean + mean * SLACK);
+  return Math.ceil(total / workers);
 }
 
 /** Whether a worker that holds `own` connections, the fresh one included, passes it on. */

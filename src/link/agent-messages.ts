@@ -25,6 +25,8 @@ export interface ListenRequest {
 
 export type AgentMessage =
   | { readonly t: "listen"; readonly seq: number; readonly request: ListenRequest }
+  /** The server listens: what is attached to it is accepted from. */
+  | { readonly t: "listening"; readonly key: string }
   | { readonly t: "close"; readonly key: string }
   /** The probe of `ready: "http:/path"` has succeeded. */
   | { readonly t: "ready" }
@@ -45,7 +47,7 @@ export type AgentMessage =
 
 export type SupervisorMessage =
   | {
-      readonly t: "listening";
+      readonly t: "bound";
       readonly seq: number;
       /** 0, or a negative errno. */
       readonly errno: number;

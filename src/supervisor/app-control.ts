@@ -32,8 +32,7 @@ export async function startApp(runner: AppRunner, { signal }: WaitOptions = {}):
   const look = (): true | undefined => {
     if (runner.fatal) throw runner.fatal;
     refuseUnlessRunning(runner, "start");
-    const isKnown = runner.policy.ready !== "listen" || runner.app.listens || isGraceOver;
-    if (isKnown && isEverySlotReady(runner)) return true;
+    if (isEverySlotReady(runner) && (isGraceOver || isEverySlotListening(runner))) return true;
     if (hasGivenUp(runner)) throw startFailed(runner);
     return undefined;
   };
@@ -127,6 +126,10 @@ function isEverySlotReady(runner: AppRunner): boolean {
   const { app } = runner;
   const ready = app.workers.filter((worker) => worker.phase === "ready" && worker.slot < app.size);
   return new Set(ready.map((worker) => worker.slot)).size === app.size;
+}
+
+function isEverySlotListening({ app, policy }: AppRunner): boolean {
+  return policy.ready !== "listen" || app.listening.length >= app.size;
 }
 
 /** Every slot has spent its budget and nothing serves. Trying goes on, waiting does not. */

@@ -74,6 +74,7 @@ export class AppRunner {
         this.workers.get(worker)?.process.send({ t: "detach", key, shard }),
     });
     this.gatekeeper = new Gatekeeper({
+      listens: (worker, key) => this.listeners.isOpenBy(worker, key),
       tell: (worker, loads) => {
         const { process } = this.workers.get(worker) ?? {};
         if (process && !process.isCongested()) process.send({ t: "loads", loads });
@@ -154,8 +155,8 @@ export class AppRunner {
       case "spawn":
         return this.#spawn(effect.worker);
       case "assign":
-        this.listeners.accept(effect.workers);
-        return this.gatekeeper.accept(effect.workers);
+        this.gatekeeper.accept(effect.workers);
+        return this.listeners.accept(effect.workers);
       case "activate":
         return this.workers.get(effect.worker.id)?.process.send({ t: "activate" });
       case "drain":

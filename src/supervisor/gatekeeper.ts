@@ -13,6 +13,8 @@ const ACCEPT_WITHIN_MS = 300;
 
 /** How the gatekeeper speaks to workers. */
 export interface GatePort {
+  /** The worker listens on the address; a null key asks for any. */
+  listens(worker: number, key: string | null): boolean;
   tell(worker: number, loads: Loads): void;
   offer(worker: number, offer: number, key: string): void;
   /** False when the worker cannot be reached. */
@@ -59,7 +61,21 @@ export class Gatekeeper {
       if (!this.#loads.has(worker))
         this.#loads.set(worker, { open: 0, taken: 0, offered: 0, given: 0 });
     }
-    this.#tellSoon();
+    this.tell();
+  }
+
+  /** Tells a worker that is about to accept what the others hold. */
+  introduce(worker: number): void {
+    if (this.#loads.size > 0) this.#port.tell(worker, this.#listening());
+  }
+
+  /** All workers hear now what each of those that listen holds. */
+  tell(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#loads.size < 2) return;
+    const loads = this.#listening();
+    for (const worker of this.#loads.keys()) this.#port.tell(worker, loads);
   }
 
   heard(worker: number, open: number, taken: number): void {
@@ -98,9 +114,9 @@ export class Gatekeeper {
   }
 
   #offerNext(key: string, connection: Handle, from: number, tried: Set<string>): void {
-    const target = leastLoaded(this.#awake(), tried);
+    const target = leastLoaded(this.#awake(key), tried);
     // Everybody awake says it has enough: then whoever has least, and be it where it came from.
-    const to = Number(target ?? leastLoaded(this.#awake(), new Set()) ?? from);
+    const to = Number(target ?? leastLoaded(this.#awake(key), new Set()) ?? from);
     const offer: Offer = { key, connection, from, tried, to, timer: null };
     if (target === null) return this.#give(to, offer);
     this.#offered(to, 1);
@@ -115,10 +131,11 @@ export class Gatekeeper {
     this.refused(worker, id);
   }
 
-  #awake(): Loads {
-    return Object.fromEntries(
-      Object.entries(this.#table()).filter(([id]) => !this.#silent.has(Number(id))),
-    );
+  /** Workers that can be offered a connection of this address. */
+  #awake(key: string): Loads {
+    const isAwake = (worker: number): boolean =>
+      !this.#silent.has(worker) && this.#port.listens(worker, key);
+    return this.#table(isAwake);
   }
 
   #give(worker: number, offer: Offer): void {
@@ -142,19 +159,21 @@ export class Gatekeeper {
     if (load) load.offered += change;
   }
 
-  #table(): Loads {
+  #table(isMeant: (worker: number) => boolean): Loads {
     const total = ({ open, offered, given, taken }: WorkerLoad): number =>
       open + offered + given - taken;
-    return Object.fromEntries([...this.#loads].map(([id, load]) => [String(id), total(load)]));
+    return Object.fromEntries(
+      [...this.#loads].filter(([id]) => isMeant(id)).map(([id, load]) => [String(id), total(load)]),
+    );
+  }
+
+  #listening(): Loads {
+    return this.#table((worker) => this.#port.listens(worker, null));
   }
 
   #tellSoon(): void {
     if (this.#timer || this.#loads.size < 2) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      const loads = this.#table();
-      for (const worker of this.#loads.keys()) this.#port.tell(worker, loads);
-    }, TELL_EVERY_MS);
+    this.#timer = setTimeout(() => this.tell(), TELL_EVERY_MS);
   }
 
   close(): void {

@@ -72,7 +72,17 @@ export class Listeners {
     for (const [key, listener] of this.#byKey) this.#seat(key, listener);
   }
 
-  /** Seats the worker's newly opened address. */
+  /** Attaches every shard to a worker that is about to be ready; the next seating keeps what it should have. */
+  welcome(worker: number, key: string): void {
+    const listener = this.#byKey.get(key);
+    if (!listener) return;
+    listener.shards.forEach((handle, shard) => {
+      this.#attachments.attach(worker, key, shard, handle);
+    });
+    listener.seats = listener.shards.map((_, shard) => [...(listener.seats[shard] ?? []), worker]);
+  }
+
+  /** Seats the workers at a newly opened address. */
   seat(key: string): void {
     const listener = this.#byKey.get(key);
     if (listener) this.#seat(key, listener);
@@ -89,6 +99,12 @@ export class Listeners {
       }
       this.#seat(key, listener);
     }
+  }
+
+  /** The worker listens on the address, or with a null key on any. */
+  isOpenBy(worker: number, key: string | null): boolean {
+    if (key !== null) return this.#byKey.get(key)?.openBy.has(worker) ?? false;
+    return [...this.#byKey.values()].some((listener) => listener.openBy.has(worker));
   }
 
   addresses(): readonly string[] {

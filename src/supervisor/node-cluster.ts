@@ -5,17 +5,8 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import dgram from "node:dgram";
-import { type Handle, openDescriptor } from "./node-internals.ts";
+import { bindUdp, type Handle, openDescriptor } from "./node-internals.ts";
 import type { ClusterMessage } from "./processes.ts";
-
-type CreateUdp = (
-  address: string,
-  port: number,
-  type: string,
-  fd: number,
-  flags: number,
-) => Handle | number;
 
 /** Shared handles that are not shards, by key, kept until the app is gone. */
 export class ClusterHandles {
@@ -50,9 +41,8 @@ export class ClusterHandles {
 function create(message: ClusterMessage): Handle | number {
   const { address, port, addressType, fd, flags } = message as Record<string, unknown>;
   if (addressType === "udp4" || addressType === "udp6") {
-    const createUdp = (dgram as unknown as { _createSocketHandle: CreateUdp })._createSocketHandle;
     const host = typeof address === "string" ? address : addressType === "udp6" ? "::" : "0.0.0.0";
-    return createUdp(host, Number(port), addressType, -1, Number(flags ?? 0));
+    return bindUdp(addressType, host, Number(port), Number(flags ?? 0));
   }
   // A descriptor of the supervisor, as `listen({ fd })` means it in a cluster worker.
   return openDescriptor(Number(fd));

@@ -5,6 +5,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
+import dgram from "node:dgram";
 import net from "node:net";
 import { HoldfastError } from "../errors.ts";
 
@@ -48,6 +49,33 @@ export function bindHandle(
   if (typeof handle === "number") return handle;
   // libuv keeps EADDRINUSE to itself until listen(), but getsockname() tells.
   const errno = handle.getsockname?.({}) ?? 0;
+  if (errno === 0) return handle;
+  handle.close();
+  return errno;
+}
+
+interface UdpHandle extends Handle {
+  bind(address: string, port: number, flags: number): number;
+}
+
+/**
+ * Binds a UDP socket without receiving from it. Returns the handle, or libuv's negative error number.
+ * `dgram._createSocketHandle` did the same and is gone since Node 26.
+ */
+export function bindUdp(
+  type: "udp4" | "udp6",
+  address: string,
+  port: number,
+  flags: number,
+): Handle | number {
+  const socket = dgram.createSocket(type);
+  const symbol = Object.getOwnPropertySymbols(socket).find(
+    (key) => key.description === "state symbol",
+  );
+  const state = symbol && (socket as unknown as Record<symbol, { handle?: UdpHandle }>)[symbol];
+  if (!state?.handle?.bind) throw missing("the handle of a dgram socket");
+  const { handle } = state;
+  const errno = handle.bind(address, port, flags);
   if (errno === 0) return handle;
   handle.close();
   return errno;

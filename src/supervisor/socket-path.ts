@@ -27,5 +27,10 @@ export function removePath(path: string): void {
 }
 
 function isSocket(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  try {
+    return lstatSync(path).isSocket();
+  } catch {
+    // Not there, not reachable, or no path at all (abstract sockets): binding will say so.
+    return false;
+  }
 }

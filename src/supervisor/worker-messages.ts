@@ -24,6 +24,9 @@ export function hearWorker(
     case "listen":
       if (isListenRequest(message.request)) void listen(runner, id, message.seq, message.request);
       return;
+    case "listening":
+      runner.dispatch({ type: "worker-listening", worker: id });
+      return runner.gatekeeper.tell();
     case "close":
       // A worker that is leaving closes its servers; its siblings and its successor still need them.
       if (worker.phase === "ready") runner.listeners.close(id, message.key);
@@ -72,12 +75,12 @@ async function listen(
     running.portFault = fault.message;
     // Before anything was ever ready there is nothing to protect: say it once instead of crashing n times.
     if (fault instanceof HoldfastError && !runner.hasServed) return runner.fail(fault);
-  } else {
-    // Shards are attached before the answer, so that the app is reachable when it says it listens.
-    runner.dispatch({ type: "worker-listening", worker: id });
-    runner.listeners.seat(request.key);
-  }
-  running.process.send({ t: "listening", seq, ...bound });
+  } else if (runner.policy.ready === "listen" && runner.worker(id)?.phase === "starting") {
+    // Listening makes it ready, so it must be reachable when it says that it listens.
+    runner.gatekeeper.introduce(id);
+    runner.listeners.welcome(id, request.key);
+  } else runner.listeners.seat(request.key);
+  running.process.send({ t: "bound", seq, ...bound });
 }
 
 /** An address that cannot be had, with the process that has it where /proc tells. */

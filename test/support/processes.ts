@@ -152,7 +152,7 @@ export async function expectNoLeftovers(marker: string, timeoutMs = 3_000): Prom
   }
 }
 
-/** A socket listening on a TCP port. */
+/** A socket of a TCP port. */
 export interface Listener {
   inode: string;
   /** The address as in /proc/net/tcp, hexadecimal. */
@@ -163,19 +163,31 @@ export interface Listener {
 
 /** Every socket that listens on the port (IPv4 and IPv6) with who holds it. */
 export function listenersOn(port: number): Listener[] {
+  return socketsOn(port, "0A");
+}
+
+/** How many connections of the port each process holds. */
+export function connectionsOf(pids: Iterable<number>, port: number): Map<number, number> {
+  const held = socketsOn(port, "01");
+  return new Map(
+    [...pids].map((pid) => [pid, held.filter((socket) => socket.pids.includes(pid)).length]),
+  );
+}
+
+/** Sockets of a local port in a state of /proc/net/tcp (0A listens, 01 is established). */
+function socketsOn(port: number, state: string): Listener[] {
   const found: Listener[] = [];
   for (const table of ["tcp", "tcp6"]) {
     for (const line of (read(`/proc/net/${table}`) ?? "").split("\n").slice(1)) {
       const fields = line.trim().split(/\s+/);
       const [address = "", hexPort = ""] = fields[1]?.split(":") ?? [];
-      const listening = fields[3] === "0A";
-      if (listening && Number.parseInt(hexPort, 16) === port) {
+      if (fields[3] === state && Number.parseInt(hexPort, 16) === port) {
         found.push({ inode: fields[9] ?? "", address, pids: [] });
       }
     }
   }
   if (found.length === 0) return found;
-  const byLink = new Map(found.map((listener) => [`socket:[${listener.inode}]`, listener]));
+  const byLink = new Map(found.map((socket) => [`socket:[${socket.inode}]`, socket]));
   for (const pid of allPids()) {
     for (const fd of list(`/proc/${pid}/fd`)) {
       const holder = byLink.get(linkTarget(`/proc/${pid}/fd/${fd}`));

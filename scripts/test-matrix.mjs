@@ -1,0 +1,75 @@
+// Runs the tests that meet real processes on every newer Node: `npm run test:matrix`.
+//   --only 24     that Node alone (or several: --only 22,26)
+//   --no-build    dist/ is there already
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const nodesFolder = join(root, "test/nodes");
+const suites = ["test/promises", "test/supervisor", "test/agent", "test/cli"];
+
+const { values: options } = parseArgs({
+  options: { only: { type: "string" }, "no-build": { type: "boolean", default: false } },
+});
+
+process.chdir(root);
+const nodes = chosen(options.only);
+if (nodes.some(({ binary }) => !existsSync(binary))) install();
+if (!options["no-build"]) mustRun("npm", ["run", "build", "--silent"]);
+
+const folders = suites.filter((folder) => existsSync(folder));
+const results = nodes.map(runOn);
+console.log(`\nThe matrix: ${folders.join(" ")}`);
+for (const { version, passed, seconds } of results) {
+  console.log(`  ${passed ? "passed" : "FAILED"}  node ${version}  ${seconds} s`);
+}
+process.exitCode = results.every(({ passed }) => passed) ? 0 : 1;
+
+/** The Nodes of test/nodes/package.json, or those of them that `--only` names. */
+function chosen(only) {
+  const manifest = JSON.parse(readFileSync(join(nodesFolder, "package.json"), "utf8"));
+  const known = Object.keys(manifest.dependencies).map((alias) => ({
+    major: alias.replace("node", ""),
+    binary: join(nodesFolder, "node_modules", alias, "bin/node"),
+  }));
+  if (only === undefined) return known;
+  const wanted = only.split(",");
+  const strange = wanted.filter((major) => !known.some((node) => node.major === major));
+  if (strange.length > 0) {
+    fail(`There is no Node ${strange.join(", ")} here; there are ${known.map((n) => n.major)}.`);
+  }
+  return known.filter((node) => wanted.includes(node.major));
+}
+
+function install() {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    fail("The Node binaries of test/nodes are for Linux on x64: run the matrix there.");
+  }
+  mustRun("npm", ["ci", "--prefix", nodesFolder]);
+}
+
+function runOn({ binary }) {
+  const version = spawnSync(binary, ["-p", "process.versions.node"], { encoding: "utf8" });
+  if (version.status !== 0) fail(`${binary} does not run: ${version.error ?? version.stderr}`);
+  console.log(`\n=== node ${version.stdout.trim()}`);
+  const begin = performance.now();
+  const { status } = spawnSync(binary, ["node_modules/vitest/vitest.mjs", "run", ...folders], {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, PATH: [dirname(binary), process.env.PATH].join(delimiter) },
+  });
+  const seconds = Math.round((performance.now() - begin) / 1000);
+  return { version: version.stdout.trim(), passed: status === 0, seconds };
+}
+
+function mustRun(command, args) {
+  const { status } = spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+  if (status !== 0) fail(`${command} ${args.join(" ")} failed with ${status}.`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,123 @@
+/**
+ * What Linux tells about processes in /proc (proc(5)). Nothing here throws: elsewhere than on Linux,
+ * without the right to look, or when the process is gone, the answer is null or an empty list.
+ */
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { endianness } from "node:os";
+import { oomKillsIn } from "./cgroup.ts";
+import { readText } from "./read.ts";
+import { listenersIn, unixSocketsIn } from "./sockets.ts";
+
+/** A process that has what somebody else wants. */
+export interface Holder {
+  readonly pid: number;
+  readonly command: string;
+}
+
+const LONGEST_COMMAND = 200;
+
+/** The state's letter: R running, S sleeping, D waiting for a device, T stopped, Z zombie. */
+export function processState(pid: number): string | null {
+  return statFields(pid)?.[0] ?? null;
+}
+
+/**
+ * When the process started, in clock ticks since boot. With the pid it names one process for ever:
+ * pids are used again, start times of one pid are not.
+ */
+export function startTicks(pid: number): number | null {
+  const ticks = Number(statFields(pid)?.[19] ?? "none");
+  return Number.isSafeInteger(ticks) ? ticks : null;
+}
+
+/** The command line, at most 200 characters; the bare name in brackets for a zombie or kernel thread. */
+export function commandOf(pid: number): string | null {
+  const line = readText(`/proc/${pid}/cmdline`)?.replaceAll("\0", " ").trim();
+  if (line) return line.slice(0, LONGEST_COMMAND);
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat === null ? null : `[${stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"))}]`;
+}
+
+/**
+ * The process whose listening TCP socket stands in the way of `address` and `port`. Null, "" and
+ * host names stand for any address. Null also where the owner belongs to another user.
+ */
+export function holderOfPort(address: string | null, port: number): Holder | null {
+  const tables = ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readText(path) ?? "");
+  return holderOf(listenersIn(tables, address, port, endianness()));
+}
+
+/** The process that has a UNIX socket bound to `path`, written as it was bound. */
+export function holderOfPath(path: string): Holder | null {
+  return holderOf(unixSocketsIn(readText("/proc/net/unix") ?? "", path));
+}
+
+/**
+ * Pids of the processes that were started with `name=value` in their environment: a descendant that
+ * left its process group and lost its parents is still found by it. In ascending order.
+ */
+export function pidsWithEnvironment(name: string, value: string): readonly number[] {
+  const wanted = Buffer.from(`\0${name}=${value}\0`);
+  return pids().filter((pid) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`);
+      return Buffer.concat([Buffer.of(0), environment, Buffer.of(0)]).includes(wanted);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Out-of-memory kills in this process's control group so far; null where nobody counts them. */
+export function oomKills(): number | null {
+  return oomKillsIn(readText);
+}
+
+/** How many files this process may have open (the soft limit); Infinity for no limit. */
+export function fdLimit(): number | null {
+  const soft = /^Max open files\s+(\S+)/m.exec(readText("/proc/self/limits") ?? "")?.[1];
+  if (soft === "unlimited") return Infinity;
+  return soft === undefined || !/^\d+$/.test(soft) ? null : Number(soft);
+}
+
+/** The fields of /proc/pid/stat from the state on. A name may hold blanks and parentheses, so the last one counts. */
+function statFields(pid: number): readonly string[] | null {
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? null;
+}
+
+function pids(): readonly number[] {
+  return entries("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .sort((left, right) => left - right);
+}
+
+function holderOf(inodes: readonly string[]): Holder | null {
+  if (inodes.length === 0) return null;
+  const all = pids();
+  for (const inode of inodes) {
+    const pid = all.find((each) => holds(each, `socket:[${inode}]`));
+    if (pid !== undefined) return { pid, command: commandOf(pid) ?? "unknown" };
+  }
+  return null;
+}
+
+function holds(pid: number, link: string): boolean {
+  return entries(`/proc/${pid}/fd`).some((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`) === link;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function entries(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

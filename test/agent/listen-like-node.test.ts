@@ -1,0 +1,130 @@
+/** Listening as it is under plain Node: errors, UNIX socket files, TLS sessions, cluster's own API. */
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import tls from "node:tls";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it } from "vitest";
+import { reload, stage, stop, workers } from "../promises/stage.ts";
+import { fixture, freePort } from "../support/holdfast.ts";
+import { getJson, servedBy } from "./served.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "hf-like-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const host = "127.0.0.1";
+
+describe("an app that listens finds what plain Node gives it", () => {
+  it("when it fails: the same errors, and at the same time", async () => {
+    const app = "apps/listen-errors.mjs";
+    const attempts = (text: string) => text.split("\n").filter((line) => line.startsWith("att"));
+    const emptyFolder = () => mkdtempSync(join(folder, "errors-"));
+    const env = { PORT: String(await freePort()), FOLDER: emptyFolder() };
+    const plain = await promisify(execFile)(process.execPath, [fixture(app)], { env });
+    expect(attempts(plain.stdout)).toHaveLength(18);
+
+    const { run } = await stage(app, { instances: 1, env: { FOLDER: emptyFolder() } });
+    await run.waitForLine(/^attempt: over/);
+    expect(attempts(run.stdout.join("\n"))).toEqual(attempts(plain.stdout));
+    expect(run.stderr).toEqual([]);
+    await stop(run);
+  });
+
+  it("a UNIX socket file: a dead process's is replaced, a living one's is an error", async () => {
+    const path = join(folder, "stale.sock");
+    await leaveStale(path);
+    expect(existsSync(path)).toBe(true);
+    const LISTEN = JSON.stringify([{ name: "path", path }]);
+    const { run } = await stage("apps/listeners.mjs", { env: { LISTEN } });
+    await servedBy({ path }, 2);
+
+    const second = await stage("apps/listeners.mjs", { env: { LISTEN }, ready: false });
+    expect((await second.run.exited).code).toBe(1);
+    expect(second.run.logs.find((log) => log.code === "HF_PORT_IN_USE")?.msg).toContain(path);
+    await servedBy({ path }, 2);
+    await stop(run);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("but a file that is no socket is never replaced", async () => {
+    const LISTEN = JSON.stringify([{ name: "path", path: fixture("apps/listeners.mjs") }]);
+    const { run } = await stage("apps/listeners.mjs", { env: { LISTEN }, ready: false });
+    expect((await run.exited).code).toBe(1);
+    expect(existsSync(fixture("apps/listeners.mjs"))).toBe(true);
+  });
+
+  it.each(["TLSv1.3", "TLSv1.2"])("%s: every worker resumes another's session", async (version) => {
+    const port = await freePort();
+    const LISTEN = JSON.stringify([{ name: "tls", port, host, tls: true }]);
+    const { run } = await stage("apps/listeners.mjs", { env: { LISTEN, TLS_VERSION: version } });
+    const first = await greet(port);
+    expect(first.isReused).toBe(false);
+    const resumeEverywhere = async () => {
+      const pids = new Set<number>();
+      for (let n = 0; n < 200 && pids.size < 2; n++) {
+        const greetings = await Promise.all(
+          Array.from({ length: 4 }, () => greet(port, first.session)),
+        );
+        expect(greetings.map(({ isReused }) => isReused)).not.toContain(false);
+        for (const { pid } of greetings) pids.add(pid);
+      }
+      expect(pids.size).toBe(2);
+    };
+    await resumeEverywhere();
+    expect(await reload(run, 1)).toBe("done");
+    await resumeEverywhere();
+    await stop(run);
+  });
+
+  it("an app that is a cluster of its own finds itself a worker, and forks nothing", async () => {
+    const { run, port } = await stage("apps/cluster-aware.cjs");
+    await servedBy({ port }, 2);
+    const answer = await getJson<{ pid: number }>({ port });
+    const [pid, id] = [expect.any(Number), expect.any(Number)];
+    expect(answer).toEqual({
+      ...{ pid, id, isWorker: true, isMaster: false, isConnected: true, isDead: false },
+      ...{ sameProcess: true, connected: true, uniqueId: null, state: "listening", sent: true },
+    });
+    expect([...workers(run).values()]).toContain(answer.pid);
+    expect(run.stdout.filter((line) => line.startsWith("primary"))).toEqual([]);
+    expect(run.stdout.filter((line) => /^worker \d listens$/.test(line))).toHaveLength(2);
+    await stop(run);
+    // Its own SIGTERM handler left by worker.disconnect(), without having heard anything of ours.
+    expect(run.stdout.filter((line) => /^worker \d heard \[\]$/.test(line))).toHaveLength(2);
+    expect(run.logs.filter((log) => log.reason === "stop")).toHaveLength(2);
+  });
+});
+
+/** A socket file whose process is gone. */
+async function leaveStale(path: string): Promise<void> {
+  const code = `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+  const child = spawn(process.execPath, ["-e", code], { stdio: "ignore" });
+  await once(child, "exit");
+}
+
+interface Greeting {
+  readonly pid: number;
+  readonly isReused: boolean;
+  readonly session: Buffer;
+}
+
+/** One request over TLS, with the session of an earlier one. */
+async function greet(port: number, session?: Buffer): Promise<Greeting> {
+  const socket = tls.connect({
+    ...{ port, host, rejectUnauthorized: false },
+    ...(session ? { session } : {}),
+  });
+  let ticket = session ?? Buffer.alloc(0);
+  socket.on("session", (fresh) => {
+    ticket = fresh;
+  });
+  await once(socket, "secureConnect");
+  const isReused = socket.isSessionReused();
+  socket.end("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  let text = "";
+  for await (const chunk of socket.setEncoding("utf8")) text += chunk;
+  return { pid: Number(/"pid":(\d+)/.exec(text)?.[1]), isReused, session: ticket };
+}
+

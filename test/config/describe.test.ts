@@ -1,0 +1,99 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { Command } from "commander";
+import { describe, expect, it } from "vitest";
+import { cliOptions, optionsMarkdown } from "../../src/config/describe.ts";
+import { OPTIONS, type Option } from "../../src/config/options.ts";
+import { parseApp } from "../../src/config/parse.ts";
+
+const page = new URL("../../docs/options.md", import.meta.url);
+const options = Object.entries<Option<unknown>>(OPTIONS);
+
+describe("docs/options.md", () => {
+  it("is what the table of options renders", () => {
+    const rendered = optionsMarkdown();
+    if (process.env.UPDATE_DOCS === "1") writeFileSync(page, rendered);
+    expect(
+      readFileSync(page, "utf8"),
+      "docs/options.md is out of date: UPDATE_DOCS=1 npx vitest run test/config/describe.test.ts",
+    ).toBe(rendered);
+  });
+
+  it("has a section and a row for every option", () => {
+    const text = optionsMarkdown();
+    for (const [, { name }] of options) {
+      expect(text).toContain(`\n## ${name}\n`);
+      expect(text).toContain(`\n| [\`${name}\`](#${name.toLowerCase()}) |`);
+    }
+  });
+});
+
+describe("the table of options", () => {
+  it.each(options)("%s: its default is one that its own reader takes", (_, option) => {
+    if (option.default === undefined) return;
+    expect(option.kind.read(option.default)).toEqual({ ok: true, value: option.default });
+  });
+
+  it.each(options)("%s: field, key and flag are one name", (field, { name, cli }) => {
+    expect(field.replace(/Ms$/, "")).toBe(name);
+    const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if ("flag" in cli) expect(cli.flag).toBe(`--${kebab}`);
+  });
+
+  it.each(options)("%s: is described in one sentence", (_, { description }) => {
+    expect(description).toMatch(/^[A-Z].*\.$/);
+  });
+
+  it("gives no name to two options", () => {
+    const names = options.flatMap(([, { name, pm2 }]) => [name, ...pm2.map((each) => each.name)]);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe("cliOptions", () => {
+  it("lists flags as commander takes them", () => {
+    expect(cliOptions().map(({ flags }) => flags)).toEqual([
+      "-n, --name <name>",
+      "--cwd <directory>",
+      "--env <KEY=VALUE>",
+      "--node-args <args>",
+      "-i, --instances <n|max|-1|50%>",
+      "--ready <listen|message|http:/path>",
+      "--ready-timeout <time>",
+      "--drain-timeout <time>",
+      "--min-uptime <time>",
+      "--max-restarts <n>",
+      "--restart-window <time>",
+      "--backoff-base <time>",
+      "--backoff-cap <time>",
+      "--strategy <rolling|all-at-once>",
+      "--handover",
+      "--shutdown-message",
+    ]);
+    expect(cliOptions().filter(({ repeatable }) => repeatable)).toHaveLength(1);
+  });
+
+  it("goes through commander into the parser", () => {
+    const command = new Command().argument("<script>").argument("[args...]");
+    for (const { flags, description, repeatable } of cliOptions()) {
+      const collect = (value: string, all: string[] = []) => [...all, value];
+      if (repeatable) command.option(flags, description, collect);
+      else command.option(flags, description);
+    }
+    const line =
+      "-i -1 --node-args --no-warnings --env A=1 --env B=2 --handover --drain-timeout 5s a.js x";
+    command.parse(line.split(" "), { from: "user" });
+    const [script, ...args] = command.args;
+    expect(parseApp({ script, args, ...command.opts() })).toMatchObject({
+      ok: true,
+      value: {
+        script: "a.js",
+        args: ["x"],
+        instances: -1,
+        nodeArgs: ["--no-warnings"],
+        env: { A: "1", B: "2" },
+        handover: true,
+        drainTimeoutMs: 5000,
+      },
+    });
+  });
+});
