@@ -1,6 +1,14 @@
 /** Holdfast as a library. */
 
-export type { AppOptions, Instances, Ready, Strategy } from "./config/app.ts";
+export type {
+  AppInput,
+  AppOptions,
+  ConfigInput,
+  Duration,
+  Instances,
+  Ready,
+  Strategy,
+} from "./config/app.ts";
 export type { AppStatus, SlotStatus, WorkerStatus } from "./core/snapshot.ts";
 export { EXIT_REASONS, type ExitReason } from "./core/worker.ts";
 export { type ErrorCode, type Fault, HoldfastError } from "./errors.ts";

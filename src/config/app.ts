@@ -34,3 +34,31 @@ export interface AppOptions {
   readonly handover: boolean;
   readonly shutdownMessage: boolean;
 }
+
+/** A duration: milliseconds, or text such as "500ms", "30s", "2m", "1h". */
+export type Duration = number | string;
+
+/** One app as a person writes it; what is left out has its default (docs/options.md). */
+export interface AppInput {
+  readonly script: string;
+  readonly args?: readonly string[] | string;
+  readonly name?: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | number | boolean>> | readonly string[];
+  readonly nodeArgs?: readonly string[] | string;
+  readonly instances?: Instances;
+  readonly ready?: Ready;
+  readonly readyTimeout?: Duration;
+  readonly drainTimeout?: Duration;
+  readonly minUptime?: Duration;
+  readonly maxRestarts?: number;
+  readonly restartWindow?: Duration;
+  readonly backoffBase?: Duration;
+  readonly backoffCap?: Duration;
+  readonly strategy?: Strategy;
+  readonly handover?: boolean;
+  readonly shutdownMessage?: boolean;
+}
+
+/** One app, several, or several under the key `apps`. */
+export type ConfigInput = AppInput | readonly AppInput[] | { readonly apps: readonly AppInput[] };

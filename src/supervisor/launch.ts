@@ -8,9 +8,14 @@ import type { Launch } from "./processes.ts";
 /** Not handed down: they belong to the supervisor itself or to a cluster around it. */
 const OWN_VARIABLES = ["NODE_UNIQUE_ID", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"];
 
+const LOADER_FLAGS = /^(--import|--loader|--experimental-loader|--require|-r)\b/;
+
 /** Resolves script and links as they are now. Throws HF_SCRIPT_*. */
 export function resolveLaunch(options: AppOptions): Launch {
-  const found = resolveScript(options.script, options.args, options.cwd);
+  // A loader of the user's own may understand TypeScript where this Node does not.
+  const hasLoader = options.nodeArgs.some((argument) => LOADER_FLAGS.test(argument));
+  const runtime = hasLoader ? { typescript: true } : undefined;
+  const found = resolveScript(options.script, options.args, options.cwd, runtime);
   return {
     script: found.script,
     args: found.args,

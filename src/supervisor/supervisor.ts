@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import type { AppOptions } from "../config/app.ts";
+import type { AppOptions, ConfigInput } from "../config/app.ts";
 import { resolveInstances } from "../config/instances.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { AppStatus } from "../core/snapshot.ts";
@@ -10,6 +10,7 @@ import { HoldfastError } from "../errors.ts";
 import { terminalSink } from "../logs/terminal.ts";
 import type { OutputSink } from "../logs/worker-output.ts";
 import { usableCpus } from "../system/cpus.ts";
+import { packageNameOf } from "../system/places.ts";
 import { pidsWithEnvironment } from "../system/proc.ts";
 import {
   reloadApp,
@@ -144,8 +145,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
  * await using supervisor = createSupervisor({ script: "server.js", instances: 4 });
  * await supervisor.start();
  */
-export function createSupervisor(input: unknown, settings: SupervisorSettings = {}): Supervisor {
-  const parsed = parseConfig(input);
+export function createSupervisor(
+  input: ConfigInput,
+  settings: SupervisorSettings = {},
+): Supervisor {
+  const parsed = parseConfig(input, { directory: process.cwd(), packageNameOf });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
   return new Supervisor(parsed.value, settings);
 }

@@ -1,5 +1,6 @@
 /** What agents tell the supervisor, and what follows from it. Nothing a worker says is trusted. */
 
+import { basename } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { HoldfastError } from "../errors.ts";
 import type { AgentMessage, ListenRequest } from "../link/agent-messages.ts";
@@ -92,8 +93,18 @@ function explain(request: ListenRequest, errno: number): Error {
     request.port === -1
       ? holderOfPath(String(request.address))
       : holderOfPort(request.address, request.port);
-  const text = holder ? `process ${holder.pid} (${holder.command})` : null;
+  const text = holder ? `process ${holder.pid} (${programOf(holder.command)})` : null;
   return new HoldfastError("HF_PORT_IN_USE", { address, holder: text });
+}
+
+/** `node server.js` of a whole command line: what follows may hold secrets. */
+function programOf(command: string): string {
+  const [program = "", ...rest] = command.split(/\s+/);
+  const script = rest.find((word) => !word.startsWith("-"));
+  return [program, script ?? ""]
+    .map((word) => basename(word))
+    .join(" ")
+    .trim();
 }
 
 function isListenRequest(request: unknown): request is ListenRequest {

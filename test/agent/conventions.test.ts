@@ -124,7 +124,7 @@ describe("a worker's own end runs", () => {
     ]);
   });
 
-  it("of a PM2 app that has a SIGINT handler for other ends, with --shutdown-message", async () => {
+  it("of a PM2 app that is told by --shutdown-message", async () => {
     const { run } = await stage("apps/shutdown-message.mjs", { flags: ["--shutdown-message"] });
     await stop(run);
     expect(count(run, "finished closing connections")).toBe(2);

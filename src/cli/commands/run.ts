@@ -1,12 +1,15 @@
 /** `holdfast run`: the supervisor in the foreground, for containers and development. */
 
+import type { AppOptions } from "../../config/app.ts";
+import { parseConfig } from "../../config/parse.ts";
 import { HoldfastError } from "../../errors.ts";
 import { openLogFile } from "../../logs/file.ts";
 import { createLog, type Logger } from "../../logs/log.ts";
 import { terminalSink } from "../../logs/terminal.ts";
 import type { OutputSink } from "../../logs/worker-output.ts";
-import { createSupervisor, type Supervisor } from "../../supervisor/supervisor.ts";
+import { Supervisor } from "../../supervisor/supervisor.ts";
 import { becomeInit } from "../../system/init.ts";
+import { packageNameOf } from "../../system/places.ts";
 import { appInput } from "../app-input.ts";
 import { exitStatusOf } from "../exit-status.ts";
 import { narrate } from "../narrate.ts";
@@ -20,7 +23,7 @@ export async function runCommand(
 ): Promise<number> {
   const advice = becomeInit();
   const { log, output, reopen } = openOutput(flags);
-  const supervisor = createSupervisor(appInput(script, args, flags), { output });
+  const supervisor = new Supervisor(readOptions(appInput(script, args, flags)), { output });
   if (advice) log.warn(advice);
   narrate(supervisor, log);
   const status = exitStatusOf(supervisor);
@@ -32,15 +35,21 @@ export async function runCommand(
       "ready; SIGHUP reloads, SIGTERM or Ctrl-C stops",
     );
   } catch (error) {
-    const failure = tell(log, error);
     // An app that crashes is tried again and again; one that cannot run here is not.
-    if (failure.code !== "HF_START_FAILED" && failure.code !== "HF_NOT_RUNNING") {
+    if (!isRetried(error)) {
       await supervisor.stop();
-      return failure.exitStatus;
+      throw error;
     }
+    log.error({ code: error.code, remedy: error.remedy }, error.message);
   }
   await stopped;
   return status();
+}
+
+function readOptions(input: Record<string, unknown>): readonly AppOptions[] {
+  const parsed = parseConfig(input, { paths: "flags", directory: process.cwd(), packageNameOf });
+  if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
+  return parsed.value;
 }
 
 interface Output {
@@ -72,10 +81,10 @@ function openOutput(flags: Record<string, unknown>): Output {
   };
 }
 
-function tell(log: Logger, error: unknown): HoldfastError {
-  if (!(error instanceof HoldfastError)) throw error;
-  log.error({ code: error.code, remedy: error.remedy }, error.message);
-  return error;
+function isRetried(error: unknown): error is HoldfastError {
+  return (
+    error instanceof HoldfastError && ["HF_START_FAILED", "HF_NOT_RUNNING"].includes(error.code)
+  );
 }
 
 function addresses(supervisor: Supervisor): string {
