@@ -38,11 +38,16 @@ export type Report =
   | { readonly type: "app-scaled"; readonly size: number }
   | { readonly type: "app-stopped" };
 
-/** The workers that may accept: ready and not close to a limit. */
+/**
+ * The workers that may accept: ready and not close to a limit. A newcomer of an unproven generation
+ * gets no connection before it has settled, so that code which dies at once takes no request with it.
+ */
 export function acceptors(app: App): readonly number[] {
-  return app.workers
-    .filter((worker) => worker.phase === "ready" && worker.accepting)
-    .map((worker) => worker.id);
+  const able = app.workers.filter((worker) => worker.phase === "ready" && worker.accepting);
+  const isUnproven = (worker: Worker): boolean =>
+    app.target !== app.stable && worker.generation === app.target && !worker.settled;
+  const trusted = able.filter((worker) => !isUnproven(worker));
+  return (trusted.length > 0 ? trusted : able).map((worker) => worker.id);
 }
 
 export function effectsBetween(before: App, after: App): readonly Effect[] {

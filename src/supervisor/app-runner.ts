@@ -57,6 +57,7 @@ export class AppRunner {
   #app: App;
   #timer: NodeJS.Timeout | null = null;
   #isStepping = false;
+  #steppedAt = 0;
   #hasServed = false;
   /** Why the app can not run at all. */
   fatal: Error | null = null;
@@ -133,6 +134,7 @@ export class AppRunner {
 
   #step(event: AppEvent): void {
     const moment = { now: performance.now(), random: Math.random() };
+    this.#steppedAt = moment.now;
     const { app, effects } = step(this.#app, event, moment, this.policy);
     this.#app = app;
     this.#hasServed ||= app.workers.some((worker) => worker.phase === "ready");
@@ -143,10 +145,10 @@ export class AppRunner {
   #arm(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    const now = performance.now();
-    const due = nextDeadline(this.#app, now);
+    // As of the last step: what has come due since has not been acted upon yet.
+    const due = nextDeadline(this.#app, this.#steppedAt);
     if (due === Number.POSITIVE_INFINITY) return;
-    const wait = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.ceil(due - now)));
+    const wait = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.ceil(due - performance.now())));
     this.#timer = setTimeout(() => this.dispatch({ type: "tick" }), wait);
   }
 

@@ -2,6 +2,7 @@
 
 import { basename } from "node:path";
 import { getSystemErrorName } from "node:util";
+import { acceptors } from "../core/effects.ts";
 import { HoldfastError } from "../errors.ts";
 import type { AgentMessage, ListenRequest } from "../link/agent-messages.ts";
 import { holderOfPath, holderOfPort } from "../system/proc.ts";
@@ -76,12 +77,18 @@ async function listen(
     running.portFault = fault.message;
     // Before anything was ever ready there is nothing to protect: say it once instead of crashing n times.
     if (fault instanceof HoldfastError && !runner.hasServed) return runner.fail(fault);
-  } else if (runner.policy.ready === "listen" && runner.worker(id)?.phase === "starting") {
+  } else if (isFirst(runner, id)) {
     // Listening makes it ready, so it must be reachable when it says that it listens.
     runner.gatekeeper.introduce(id);
     runner.listeners.welcome(id, request.key);
   } else runner.listeners.seat(request.key);
   running.process.send({ t: "bound", seq, ...bound });
+}
+
+/** Nobody accepts yet, and listening is all this worker needs to be ready. */
+function isFirst(runner: AppRunner, id: number): boolean {
+  const isStarting = runner.worker(id)?.phase === "starting";
+  return runner.policy.ready === "listen" && isStarting && acceptors(runner.app).length === 0;
 }
 
 /** An address that cannot be had, with the process that has it where /proc tells. */
