@@ -49,7 +49,9 @@ describe("a worker is ready", () => {
 
 describe("a worker's surroundings", () => {
   it("show no trace of the agent, neither to it nor to its children and threads", async () => {
-    const { run, port } = await stage("apps/inside.mjs", { flags: ["--node-args", "--no-warnings"] });
+    const { run, port } = await stage("apps/inside.mjs", {
+      flags: ["--node-args", "--no-warnings"],
+    });
     const facts = await getJson<Record<"own" | "child" | "thread", object>>({ port });
     const clean = { execArgv: ["--no-warnings"], nodeOptions: null, hasAgent: false };
     expect(facts.own).toEqual({ ...clean, hasAgent: true });
@@ -61,7 +63,9 @@ describe("a worker's surroundings", () => {
   it("add NODE_APP_INSTANCE and a few HOLDFAST_* variables, the slot stable over a death", async () => {
     const { run, port } = await stage("apps/inside.mjs", { env: { OWN: "kept" } });
     type Environment = Record<string, string>;
-    const { env, child } = await getJson<{ env: Environment; child: { env: Environment } }>({ port });
+    const { env, child } = await getJson<{ env: Environment; child: { env: Environment } }>({
+      port,
+    });
     const given = ["PATH", "LANG", "NO_COLOR", "HOME", "HOLDFAST_HOME", "HOLDFAST_TEST_ID"];
     const added = ["NODE_APP_INSTANCE", ...["GENERATION", "SLOT", "SUPERVISOR"].map(holdfast)];
     const expected = [...given, "OWN", "PORT", "PUPPET_FILE", ...added].sort();
@@ -141,23 +145,21 @@ describe("a worker's own end runs", () => {
     });
   });
 
-  it.each([
-    "throw",
-    "reject",
-    "reject-plainly",
-    "exit",
-  ])("as under plain Node, when it dies by itself: %s", async (how) => {
-    const env = { HOW: how };
-    const [code, stdout, stderr] = await plainly("apps/dies.mjs", env);
-    const flags = ["--max-restarts", "0"];
-    const { run } = await stage("apps/dies.mjs", { env, flags, instances: 1, ready: false });
-    await run.waitForLog((log) => log.code === "HF_START_FAILED");
-    const exit = run.logs.find((log) => log.reason !== undefined);
-    expect(exit).toMatchObject({ code, signal: null });
-    expect(`${run.stderr.join("\n")}\n`).toBe(stderr);
-    expect(run.stdout).toContain(stdout.trim());
-    await stop(run);
-  });
+  it.each(["throw", "reject", "reject-plainly", "exit"])(
+    "as under plain Node, when it dies by itself: %s",
+    async (how) => {
+      const env = { HOW: how };
+      const [code, stdout, stderr] = await plainly("apps/dies.mjs", env);
+      const flags = ["--max-restarts", "0"];
+      const { run } = await stage("apps/dies.mjs", { env, flags, instances: 1, ready: false });
+      await run.waitForLog((log) => log.code === "HF_START_FAILED");
+      const exit = run.logs.find((log) => log.reason !== undefined);
+      expect(exit).toMatchObject({ code, signal: null });
+      expect(`${run.stderr.join("\n")}\n`).toBe(stderr);
+      expect(run.stdout).toContain(stdout.trim());
+      await stop(run);
+    },
+  );
 });
 
 describe('"holdfast/worker"', () => {
@@ -177,7 +179,9 @@ describe('"holdfast/worker"', () => {
       expect(at(`2/${slot} active`)).toBeGreaterThan(at(`1/${slot} consumers done`));
       expect(at(`2/${slot} listens`)).toBeLessThan(at(`1/${slot} draining`));
     }
-    expect(run.stderr.filter((line) => line.startsWith("Error: a hook that fails"))).toHaveLength(8);
+    expect(run.stderr.filter((line) => line.startsWith("Error: a hook that fails"))).toHaveLength(
+      8,
+    );
   });
 
   it("is harmless under plain Node", async () => {
@@ -193,7 +197,10 @@ describe('"holdfast/worker"', () => {
 });
 
 /** Exit code and output of a fixture under Node alone. */
-async function plainly(app: string, env: Record<string, string>): Promise<[number, string, string]> {
+async function plainly(
+  app: string,
+  env: Record<string, string>,
+): Promise<[number, string, string]> {
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [fixture(app)], { env }, (_error, stdout, stderr) =>
       resolve([child.exitCode ?? -1, stdout, stderr]),

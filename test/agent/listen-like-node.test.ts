@@ -127,4 +127,3 @@ async function greet(port: number, session?: Buffer): Promise<Greeting> {
   for await (const chunk of socket.setEncoding("utf8")) text += chunk;
   return { pid: Number(/"pid":(\d+)/.exec(text)?.[1]), isReused, session: ticket };
 }
-

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { get } from "../agent/served.ts";
 import { reload, stage, stop, workers } from "../promises/stage.ts";
 import type { HoldfastRun, LogRecord } from "../support/holdfast.ts";
-import { state } from "../support/processes.ts";
+import { after } from "../support/output.ts";
 import { until } from "../support/until.ts";
 
 interface Death {
@@ -74,7 +74,8 @@ const DEATHS: readonly Death[] = [
 
 describe("the reason of an exit", () => {
   it("tells the ways to die apart, and each worker has a successor", async () => {
-    const flags = ["--node-args", "--max-old-space-size=40", "--max-restarts", "50"];
+    const heap = ["--node-args", "--max-old-space-size=40"];
+    const flags = [...heap, "--max-restarts", "50", "--backoff-base", "10ms"];
     const { run, port } = await stage("puppet.mjs", { instances: 1, flags });
     for (const { name, how, expected, says } of DEATHS) {
       const pid = workers(run).get(0) ?? -1;
@@ -88,6 +89,16 @@ describe("the reason of an exit", () => {
       await until(() => workers(run).get(0) !== pid, { what: "a ready successor" });
     }
     expect(run.logs.filter((log) => log.reason !== undefined)).toHaveLength(DEATHS.length);
+    await stop(run);
+  });
+
+  it("ends no slot: a worker that always dies at once is always started again", async () => {
+    const backoff = ["--backoff-base", "5ms", "--backoff-cap", "5ms", "--max-restarts", "1000"];
+    const flags = [...backoff, "--ready", "message"];
+    const { run } = await stage("apps/dies.mjs", { flags, env: { HOW: "exit" }, ready: false });
+    // Timers may fire a fraction of a millisecond early; each restart is a chance to get lost on it.
+    const restarts = () => run.logs.filter((log) => log.msg.startsWith("restarting in"));
+    await run.waitForLog(() => restarts().length >= 40, { timeoutMs: 30_000 });
     await stop(run);
   });
 
@@ -114,8 +125,13 @@ describe("the reason of an exit", () => {
     });
     const pid = workers(run).get(0) ?? -1;
     const blocked = get({ port }, "/block?ms=20000").catch((error: Error) => error.message);
-    await until(async () => state(pid) === "R", {
-      what: "the worker to be busy",
+    const answered = () =>
+      get({ port }).then(
+        () => true,
+        () => false,
+      );
+    await until(async () => !(await Promise.race([answered(), after(200)])), {
+      what: "the worker to block",
     });
     await stop(run, 137);
     expect(await exitOf(run, pid)).toMatchObject({ reason: "drain_timeout", signal: "SIGKILL" });
