@@ -188,6 +188,10 @@ function remember(app: App, before: Worker, after: Worker, moment: Moment, polic
   if (after.settled && !before.settled) return withHistory(app, after.slot, afterSettling);
   const left = after.phase === "draining" && after.leaving === "disconnected";
   if (!isCrash(after) && !left) return app;
+  // New code that fails ends its reload; the slot's budget belongs to what serves in it.
+  const isUnproven =
+    app.target !== app.stable && after.generation === app.target && !before.settled;
+  if (isUnproven) return app;
   const crash = { ...moment, healthy: before.settled };
   return withHistory(app, after.slot, (history) => afterCrash(history, crash, policy));
 }
