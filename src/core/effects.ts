@@ -125,7 +125,7 @@ function reloadReports(before: App, after: App): readonly Report[] {
   if (!reload) return found;
   if (reload.generation !== before.reload?.generation)
     found.push({ type: "reload-started", reload });
-  else if (renewed(after) !== renewed(before)) {
+  else if (!reload.failure && renewed(after) !== renewed(before)) {
     found.push({ type: "reload-progress", reload, renewed: renewed(after), of: after.size });
   }
   return found;
