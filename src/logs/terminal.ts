@@ -38,8 +38,12 @@ export function terminalSink(options: TerminalOptions): OutputSink {
         (name) => options.streams[name].writableNeedDrain,
       );
       if (!full || broken.has(full)) return resume();
-      options.streams[full].once("drain", resume);
-      options.streams[full].once("error", resume);
+      const stream = options.streams[full];
+      const go = (): void => {
+        stream.off("drain", go).off("error", go);
+        resume();
+      };
+      stream.on("drain", go).on("error", go);
     },
   };
 }

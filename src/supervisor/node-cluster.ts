@@ -8,6 +8,9 @@ import type { ChildProcess } from "node:child_process";
 import { bindUdp, type Handle, openDescriptor } from "./node-internals.ts";
 import type { ClusterMessage } from "./processes.ts";
 
+/** UV_EBADF on Linux and macOS. */
+const EBADF = -9;
+
 /** Shared handles that are not shards, by key, kept until the app is gone. */
 export class ClusterHandles {
   readonly #handles = new Map<string, Handle>();
@@ -23,13 +26,9 @@ export class ClusterHandles {
   }
 
   #share(message: ClusterMessage, child: ChildProcess): void {
-    const key = [
-      message.address,
-      message.port,
-      message.addressType,
-      message.fd,
-      message.index,
-    ].join(":");
+    const { address, port, addressType, fd, index } = message;
+    // A descriptor has one handle, however often it is listened on: both would close it.
+    const key = isHandedDown(fd) ? `fd:${fd}` : [address, port, addressType, index].join(":");
     const found = this.#handles.get(key) ?? create(message);
     if (typeof found === "number")
       return reply(child, { ack: message.seq, errno: found, key, data: null });
@@ -44,8 +43,17 @@ function create(message: ClusterMessage): Handle | number {
     const host = typeof address === "string" ? address : addressType === "udp6" ? "::" : "0.0.0.0";
     return bindUdp(addressType, host, Number(port), Number(flags ?? 0));
   }
-  // A descriptor of the supervisor, as `listen({ fd })` means it in a cluster worker.
-  return openDescriptor(Number(fd));
+  // `listen({ fd })` in a cluster worker means a descriptor of the primary's.
+  return isHandedDown(fd) ? openDescriptor(fd) : EBADF;
+}
+
+/**
+ * Sockets that systemd hands down are the descriptors from 3 on (sd_listen_fds(3)). All others are the
+ * supervisor's own: to open one of them twice ends the process when they are closed.
+ */
+function isHandedDown(fd: unknown): fd is number {
+  const count = Number(process.env.LISTEN_FDS ?? 0);
+  return typeof fd === "number" && Number.isInteger(fd) && fd >= 3 && fd < 3 + count;
 }
 
 function reply(child: ChildProcess, message: Record<string, unknown>, handle?: Handle): void {

@@ -124,7 +124,7 @@ function listen(child: ChildProcess, listener: WorkerListener): void {
   });
   child.on("message", (message: unknown, handle?: unknown) => {
     // Nobody here wants sockets the app sends; an unclosed one would hang its client.
-    (handle as { destroy?(): void } | undefined)?.destroy?.();
+    discard(handle);
     listener.appMessage(message);
   });
   child.on("disconnect", () => listener.disconnected());
@@ -132,6 +132,13 @@ function listen(child: ChildProcess, listener: WorkerListener): void {
     killGroup(child.pid);
     afterOutput(child, () => listener.exited(code, signal));
   });
+}
+
+/** A connection is destroyed; servers, datagram sockets and bare handles are closed. */
+function discard(handle: unknown): void {
+  const sent = (handle ?? {}) as { destroy?(): void; close?(): void };
+  if (sent.destroy) sent.destroy();
+  else sent.close?.();
 }
 
 /** Waits for the last output, so that it can be shown with the news of the death. */

@@ -24,8 +24,7 @@ export function hearWorker(
   if (!worker || !running) return handle?.close();
   switch (message.t) {
     case "listen":
-      if (isListenRequest(message.request)) void listen(runner, id, message.seq, message.request);
-      return;
+      return hearListen(runner, id, message.seq, message.request);
     case "listening":
       runner.dispatch({ type: "worker-listening", worker: id });
       return runner.gatekeeper.tell();
@@ -60,6 +59,14 @@ export function hearWorker(
     case "released":
       return runner.dispatch({ type: "worker-released", worker: id });
   }
+}
+
+function hearListen(runner: AppRunner, id: number, seq: number, request: unknown): void {
+  if (!isListenRequest(request)) return;
+  listen(runner, id, seq, request).catch((error: unknown) => {
+    if (error instanceof HoldfastError) runner.fail(error);
+    else runner.reporter.fault(id, "hostile");
+  });
 }
 
 async function listen(
@@ -116,12 +123,14 @@ function programOf(command: string): string {
 
 function isListenRequest(request: unknown): request is ListenRequest {
   const { key, address, port, addressType, flags } = (request ?? {}) as Record<string, unknown>;
+  const isPath = addressType === -1 && port === -1 && typeof address === "string";
+  const isPort = (addressType === 4 || addressType === 6) && Number(port) >= 0;
   return (
     typeof key === "string" &&
     key.length < 4096 &&
     (address === null || typeof address === "string") &&
     Number.isInteger(port) &&
-    (addressType === 4 || addressType === 6 || addressType === -1) &&
+    (isPath || isPort) &&
     Number.isInteger(flags)
   );
 }

@@ -13,6 +13,7 @@ const canUnshare = spawnSync("unshare", [...UNSHARE, "true"]).status === 0;
 if (!canUnshare) console.warn("skipped: process 1, for want of the right to make a PID namespace");
 const canExec = "execve" in process;
 
+// skip: without the right to make a PID namespace there is no process 1 to be
 describe.skipIf(!canUnshare)("holdfast run as process 1", () => {
   it("reaps orphans where Node can become an init, and says so where it cannot", async () => {
     const id = `init-${process.pid}`;

@@ -1,0 +1,148 @@
+/** A worker that is wrong or malicious harms itself at most: supervisor and other workers go on. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { servedBy } from "../agent/served.ts";
+import { stage, stop, workers } from "../promises/stage.ts";
+import { fixture, freePort, type HoldfastRun, projectRoot } from "../support/holdfast.ts";
+import { expectClean } from "../support/ledger.ts";
+import { startFreshLoad } from "../support/load.ts";
+import { expectNoLeftovers, killLeftovers, MARKER_VARIABLE } from "../support/processes.ts";
+import { until } from "../support/until.ts";
+import {
+  FORGED_AGENT,
+  FORGED_HANDLES,
+  FORGED_LISTEN,
+  FORGED_NODE,
+  ODD_LINES,
+} from "./forgeries.ts";
+
+/** What the supervisor may reach at its height, whatever workers send: it starts with about 55 MB. */
+const PEAK_MB = 220;
+
+describe("a hostile worker", () => {
+  it("cannot hurt supervisor or siblings with what it writes to its channel", async () => {
+    const { run, port } = await stage("apps/hostile.mjs");
+    const before = new Map(workers(run));
+    const load = startFreshLoad({ port, clients: 2, thinkMs: 10, timeoutMs: 20_000 });
+    for (const lines of [ODD_LINES, FORGED_NODE, FORGED_AGENT, FORGED_LISTEN])
+      for (const line of lines) await post(port, "/lines", line);
+    await post(port, "/lines", [...ODD_LINES, ...FORGED_NODE, ...FORGED_AGENT].join("\n"));
+    await faults(run, "malformed");
+    await faults(run, "hostile");
+
+    await post(port, "/half?mb=64");
+    await post(port, "/lines", `{"long":"${"x".repeat(64 * 2 ** 20)}"}`);
+    await faults(run, "too-long");
+    await post(port, "/lines", '{"small":true}\n'.repeat(100_000));
+
+    expect(await post(port, "/send")).toEqual(Array(5).fill("TypeError"));
+    for (let n = 0; n < 5; n++) await post(port, "/handles");
+    await servedBy({ port }, 2);
+    expectClean(await load.stop(), { minOk: 100 });
+    expect(run.logs.filter((log) => log.reason !== undefined)).toEqual([]);
+    expect(workers(run)).toEqual(before);
+    expect(peakMb(run.pid)).toBeLessThan(PEAK_MB);
+    await stop(run);
+  });
+
+  it("that announces handles and sends none dies alone", async () => {
+    const { run, port } = await stage("apps/hostile.mjs");
+    for (const line of FORGED_HANDLES) {
+      const { pid } = (await post(port, "/lines", line)) as { pid: number };
+      await run.waitForLog((log) => log.pid === pid && log.reason !== undefined);
+      await servedBy({ port }, 2);
+    }
+    expect(run.logs.filter((log) => log.reason !== undefined)).toHaveLength(3);
+    await stop(run);
+  });
+
+  it("that floods a slow reader waits for it: nothing is lost and nothing piles up", async () => {
+    const port = await freePort();
+    const child = start(port);
+    const log = reader(child);
+    await until(() => log.text().includes('"ready;'), { what: "the app to be ready" });
+    child.stdout?.pause();
+    let complaints = "";
+    child.stderr?.on("data", (chunk) => {
+      complaints += chunk;
+    });
+    const load = startFreshLoad({ port, clients: 2, thinkMs: 10, timeoutMs: 30_000 });
+    const flooding = await post(port, "/flood?mb=200");
+    // The other worker answers while this one stands still before a full pipe.
+    const other = await until(async () => load.ledger.ok > 50 && (await post(port, "/")), {
+      what: "answers during the flood",
+    });
+    expect(other).not.toEqual(flooding);
+    expect(peakMb(child.pid ?? 0)).toBeLessThan(PEAK_MB);
+    child.stdout?.resume();
+    const expected = 200 * 2 ** 20;
+    await until(() => log.flood() >= expected, { what: "200 MB of output", timeoutMs: 30_000 });
+    expect(log.flood()).toBe(expected);
+    expectClean(await load.stop(), { minOk: 50 });
+    expect(peakMb(child.pid ?? 0)).toBeLessThan(PEAK_MB);
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(complaints).toBe("");
+  });
+});
+
+const marker = `hostile-${process.pid}-${Date.now().toString(36)}`;
+afterEach(async () => {
+  killLeftovers(marker);
+  await expectNoLeftovers(marker);
+});
+
+/** The command with its output in the caller's hand: the usual harness would read it all. */
+function start(port: number): ChildProcess {
+  const app = fixture("apps/hostile.mjs");
+  const args = ["run", app, "--name", "app", "-i", "2", "--min-uptime", "300ms"];
+  const env = { PATH: process.env.PATH, PORT: String(port), [MARKER_VARIABLE]: marker };
+  return spawn(process.execPath, [`${projectRoot}dist/bin/holdfast.js`, ...args], {
+    ...{ env, stdio: ["ignore", "pipe", "pipe"] },
+  });
+}
+
+/** Keeps the supervisor's own records and counts the bytes of all other lines. */
+function reader(child: ChildProcess): { text(): string; flood(): number } {
+  let text = "";
+  let flood = 0;
+  let isRecord = false;
+  let isLineStart = true;
+  child.stdout?.on("data", (chunk: Buffer) => {
+    for (let from = 0; from < chunk.length; ) {
+      const end = chunk.indexOf(0x0a, from);
+      const to = end < 0 ? chunk.length : end + 1;
+      if (isLineStart) isRecord = chunk[from] === 0x7b;
+      if (isRecord) text += chunk.toString("latin1", from, to);
+      else flood += to - from;
+      isLineStart = end >= 0;
+      from = to;
+    }
+  });
+  return { text: () => text, flood: () => flood };
+}
+
+/** The fault is in the log: lines before it have been read. */
+async function faults(run: HoldfastRun, fault: string): Promise<void> {
+  await run.waitForLog((log) => log.fault === fault);
+}
+
+/** Peak resident memory so far, in MB. */
+function peakMb(pid: number): number {
+  const kb = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kb) / 1024;
+}
+
+/** A request of its own connection; resolves with the JSON answered. */
+async function post(port: number, path: string, body = ""): Promise<unknown> {
+  const options = { host: "127.0.0.1", port, path, method: "POST", agent: false };
+  const request = http.request(options).end(body);
+  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) text += chunk;
+  return JSON.parse(text) as unknown;
+}
