@@ -1,0 +1,161 @@
+/** The ways to run the same program in several processes that are compared. */
+
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { end, run, start } from "./children.mjs";
+import { HOLDFAST, installPeers, PM2 } from "./nodes.mjs";
+import { familyOf, killLeft, statOf } from "./processes.mjs";
+import { whenAllAnswer } from "./workers.mjs";
+
+const APP = fileURLToPath(new URL("app.mjs", import.meta.url));
+const CLUSTER = fileURLToPath(new URL("cluster.mjs", import.meta.url));
+/** PM2's own commands start a daemon and wait for it. */
+const COMMAND_WITHIN_MS = 60_000;
+/** Killed workers may need a moment to be gone after their primary. */
+const LEAVE_WITHIN_MS = 1000;
+
+/**
+ * @typedef {object} Setting
+ * @property {string} node the binary
+ * @property {number} workers
+ * @property {number} port
+ */
+
+/**
+ * @typedef {object} Started
+ * @property {readonly number[]} roots the processes all others descend from
+ * @property {() => string} output
+ * @property {() => Promise<unknown>} stop
+ */
+
+/**
+ * @typedef {object} Running
+ * @property {string} name
+ * @property {number} port
+ * @property {readonly number[]} roots
+ * @property {readonly number[]} workers pids
+ * @property {() => Promise<void>} stop throws when something was left behind
+ */
+
+/** @type {Record<string, (setting: Setting) => Started | Promise<Started>>} */
+const STARTERS = { holdfast, cluster, reusePort, pm2 };
+
+export const CONTENDERS = Object.keys(STARTERS);
+
+/** @type {Set<Started>} */
+const alive = new Set();
+
+/**
+ * Starts a contender and waits until all its workers have answered.
+ * @param {string} name
+ * @param {Omit<Setting, "port">} setting
+ * @returns {Promise<Running>}
+ */
+export async function startContender(name, { node, workers }) {
+  const starter = STARTERS[name];
+  if (!starter) throw new Error(`no contender "${name}"; there are ${CONTENDERS.join(", ")}`);
+  const port = await freePort();
+  const started = await starter({ node, workers, port });
+  alive.add(started);
+  try {
+    const pids = await whenAllAnswer(port, workers);
+    return { name, port, roots: started.roots, workers: pids, stop: () => stop(name, started) };
+  } catch (error) {
+    const output = started.output();
+    await stop(name, started).catch(() => {});
+    throw new Error(`${name}: ${error instanceof Error ? error.message : error}\n${output}`);
+  }
+}
+
+/** For an early end. */
+export async function stopAll() {
+  await Promise.allSettled([...alive].map((started) => started.stop()));
+}
+
+/**
+ * @param {string} name
+ * @param {Started} started
+ */
+async function stop(name, started) {
+  const family = familyOf(started.roots).flatMap((pid) => {
+    const stat = statOf(pid);
+    return stat ? [/** @type {const} */ ([pid, stat])] : [];
+  });
+  await started.stop();
+  alive.delete(started);
+  const left = await killLeft(new Map(family), LEAVE_WITHIN_MS);
+  if (left.length > 0) throw new Error(`${name} left ${left.length} processes behind`);
+}
+
+/** @param {Setting} setting */
+function holdfast({ node, workers, port }) {
+  if (!existsSync(HOLDFAST)) throw new Error("there is no build: npm run build");
+  const args = [HOLDFAST, "run", APP, "-i", String(workers), "--name", "bench"];
+  return ofChildren([start(node, args, { env: { PORT: String(port) } })]);
+}
+
+/** @param {Setting} setting */
+function cluster({ node, workers, port }) {
+  const env = { PORT: String(port), BENCH_WORKERS: String(workers) };
+  return ofChildren([start(node, [CLUSTER], { env })]);
+}
+
+/** @param {Setting} setting */
+function reusePort({ node, workers, port }) {
+  const env = { PORT: String(port), BENCH_REUSE_PORT: "1" };
+  return ofChildren(Array.from({ length: workers }, () => start(node, [APP], { env })));
+}
+
+/**
+ * @param {readonly import("./children.mjs").Child[]} children
+ * @returns {Started}
+ */
+function ofChildren(children) {
+  return {
+    roots: children.flatMap((child) => child.process.pid ?? []),
+    output: () => children.map((child) => child.output()).join(""),
+    stop: () => Promise.all(children.map(end)),
+  };
+}
+
+/**
+ * @param {Setting} setting
+ * @returns {Promise<Started>}
+ */
+async function pm2({ node, workers, port }) {
+  installPeers();
+  const home = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
+  const env = { PORT: String(port), PM2_HOME: home, PM2_DISABLE_VERSION_CHECK: "true" };
+  const command = (/** @type {string[]} */ ...args) =>
+    run(node, [PM2, ...args], { env, timeoutMs: COMMAND_WITHIN_MS });
+  const stop = async () => {
+    await command("kill");
+    rmSync(home, { recursive: true, force: true });
+  };
+  const starting = { roots: [], output: () => "", stop };
+  alive.add(starting);
+  try {
+    const output = await command("start", APP, "-i", String(workers), "--name", "bench");
+    const daemon = Number(readFileSync(join(home, "pm2.pid"), "utf8"));
+    return { roots: [daemon], output: () => output, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  } finally {
+    alive.delete(starting);
+  }
+}
+
+/** @returns {Promise<number>} */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
+    });
+  });
+}

@@ -1,0 +1,42 @@
+/** The Node everything is measured on, and what has to be installed for it and for the peers. */
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const NODES = fileURLToPath(new URL("../test/nodes", import.meta.url));
+const PEERS = fileURLToPath(new URL("peers", import.meta.url));
+
+export const HOLDFAST = fileURLToPath(new URL("../dist/bin/holdfast.js", import.meta.url));
+export const PM2 = `${PEERS}/node_modules/pm2/bin/pm2`;
+
+/**
+ * The binary: BENCH_NODE, or Node 24 of the tests where there is one for this machine, or this one.
+ * @returns {{ path: string, version: string }}
+ */
+export function benchNode() {
+  const path = process.env.BENCH_NODE ?? nodeOfTests() ?? process.execPath;
+  const { stdout, status, error } = spawnSync(path, ["-p", "process.versions.node"], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`the Node to measure does not run: ${error ?? path}`);
+  return { path, version: stdout.trim() };
+}
+
+function nodeOfTests() {
+  if (process.platform !== "linux" || process.arch !== "x64") return undefined;
+  const path = `${NODES}/node_modules/node24/bin/node`;
+  if (!existsSync(path)) install(NODES);
+  return path;
+}
+
+export function installPeers() {
+  if (!existsSync(PM2)) install(PEERS);
+}
+
+/** @param {string} folder */
+function install(folder) {
+  const args = ["ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"];
+  const { status } = spawnSync("npm", args, { stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) throw new Error("npm ci failed; is there a network?");
+}
