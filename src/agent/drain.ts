@@ -7,92 +7,109 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
-import type { InternalServer, InternalSocket } from "./node-internals.ts";
-import type { Connection, Traffic } from "./traffic.ts";
+import type { InternalSocket } from "./node-internals.ts";
+import type { Traffic } from "./traffic.ts";
 import { closeWebSocket } from "./websocket.ts";
 
 const SWEEP_EVERY_MS = 50;
 /** Node's default keep-alive timeout: a server without one of its own gets this grace. */
 const DEFAULT_GRACE_MS = 5000;
+/** A socket that was ended and is still open then is destroyed. */
+const DESTROY_AFTER_MS = 1000;
 /** After GOAWAY streams that were on their way still arrive; then the session is closed. */
 const GOAWAY_GRACE_MS = 500;
 /** WebSockets and event streams end one by one, so that their clients do not return all at once. */
 const SPREAD_MS_PER_STREAM = 10;
 const HIGHEST_STREAM = 2 ** 31 - 1;
 
-export interface Drain {
+/** Ends all traffic of this worker. `done` is called once, when nothing is open and none is awaited. */
+export class Drain {
+  readonly #traffic: Traffic;
+  readonly #timeoutMs: number;
+  readonly #isAwaited: () => boolean;
+  readonly #done: () => void;
+  readonly #timer: NodeJS.Timeout;
+  /** When each long-lived stream is to end. */
+  readonly #ends = new WeakMap<object, number>();
+  /** Bytes of each idle socket so far, and since when there were no more. */
+  readonly #quiet = new WeakMap<InternalSocket, { bytes: number; since: number }>();
+  /** Sessions and WebSockets that have been told to close. */
+  readonly #told = new WeakSet<object>();
+  #isHurried = false;
+
+  constructor(traffic: Traffic, timeoutMs: number, isAwaited: () => boolean, done: () => void) {
+    this.#traffic = traffic;
+    this.#timeoutMs = timeoutMs;
+    this.#isAwaited = isAwaited;
+    this.#done = done;
+    answerWithClose();
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
+    this.#sweep();
+  }
+
   /** Idle connections and streams end now instead of after their grace. */
-  hurry(): void;
-}
+  hurry(): void {
+    this.#isHurried = true;
+  }
 
-/** Drains all traffic; `done` is called once, when nothing is open and no connection is awaited. */
-export function drainTraffic(
-  traffic: Traffic,
-  timeoutMs: number,
-  isAwaited: () => boolean,
-  done: () => void,
-): Drain {
-  const ends = new Map<object, number>();
-  const quiet = new Map<InternalSocket, { bytes: number; since: number }>();
-  const closing = new Set<object>();
-  let isHurried = false;
-  answerWithClose();
+  #sweep(): void {
+    const now = Date.now();
+    for (const session of this.#traffic.sessions) this.#sweepSession(session, now);
+    for (const socket of this.#traffic.sockets) this.#sweepSocket(socket, now);
+    if (this.#traffic.open > 0 || this.#isAwaited()) return;
+    clearInterval(this.#timer);
+    this.#done();
+  }
 
-  const graceOf = (server: InternalServer): number =>
-    isHurried ? 0 : Math.min(server.keepAliveTimeout || DEFAULT_GRACE_MS, timeoutMs / 2);
+  #sweepSession(session: ServerHttp2Session, now: number): void {
+    if (!this.#told.has(session)) leaveSession(session);
+    this.#told.add(session);
+    for (const stream of eventStreams(session)) if (this.#endOf(stream, now) <= now) stream.end();
+  }
 
-  /** The instant at which a long-lived stream ends: spread at random over a window that grows with their number. */
-  const endOf = (stream: object, now: number): number => {
-    const spread = Math.min(timeoutMs / 2, traffic.open() * SPREAD_MS_PER_STREAM);
-    const at = ends.get(stream) ?? now + Math.random() * spread;
-    ends.set(stream, at);
-    return isHurried ? now : at;
-  };
-
-  const closeIfQuiet = (socket: InternalSocket, server: InternalServer, now: number): void => {
-    const bytes = socket.bytesRead + socket.bytesWritten;
-    const last = quiet.get(socket);
-    if (!last || last.bytes !== bytes) quiet.set(socket, { bytes, since: now });
-    const since = last && last.bytes === bytes ? last.since : now;
-    if (now - since < graceOf(server)) return;
-    if (!socket.writableEnded) socket.end();
-    else if (now - since > graceOf(server) + 1000) socket.destroy();
-  };
-
-  const sweepSocket = (socket: InternalSocket, connection: Connection, now: number): void => {
+  #sweepSocket(socket: InternalSocket, now: number): void {
     const response = socket._httpMessage;
-    if (connection.upgrade === "websocket") {
-      if (closing.has(socket) || endOf(socket, now) > now) return;
-      closing.add(socket);
+    if (this.#traffic.upgrades.get(socket) === "websocket") {
+      if (this.#told.has(socket) || this.#endOf(socket, now) > now) return;
+      this.#told.add(socket);
       closeWebSocket(socket);
     } else if (response) {
-      quiet.delete(socket);
-      if (isEventStream(response._header) && endOf(response, now) <= now) response.end();
-    } else closeIfQuiet(socket, connection.server, now);
-  };
+      this.#quiet.delete(socket);
+      if (isEventStream(response._header) && this.#endOf(response, now) <= now) response.end();
+    } else if (!carriesSession(socket)) this.#closeIfQuiet(socket, now);
+  }
 
-  const sweep = (): void => {
-    const now = Date.now();
-    for (const session of traffic.sessions) {
-      if (!closing.has(session)) leaveSession(session);
-      closing.add(session);
-      for (const stream of eventStreams(session)) if (endOf(stream, now) <= now) stream.end();
-    }
-    const isSession = new Set([...traffic.sessions].map((session) => session.socket));
-    for (const [socket, connection] of traffic.sockets) {
-      if (!isSession.has(socket)) sweepSocket(socket, connection, now);
-    }
-    if (traffic.open() > 0 || isAwaited()) return;
-    clearInterval(timer);
-    done();
-  };
-  const timer = setInterval(sweep, SWEEP_EVERY_MS);
-  sweep();
-  return {
-    hurry() {
-      isHurried = true;
-    },
-  };
+  #closeIfQuiet(socket: InternalSocket, now: number): void {
+    const bytes = socket.bytesRead + socket.bytesWritten;
+    const last = this.#quiet.get(socket);
+    const since = last?.bytes === bytes ? last.since : now;
+    if (last?.bytes !== bytes) this.#quiet.set(socket, { bytes, since });
+    const grace = this.#graceOf(socket);
+    if (now - since < grace) return;
+    if (!socket.writableEnded) socket.end();
+    else if (now - since > grace + DESTROY_AFTER_MS) socket.destroy();
+  }
+
+  /** As long as the server itself would keep an idle connection: its client knows of no shorter time. */
+  #graceOf({ server }: InternalSocket): number {
+    return this.#isHurried
+      ? 0
+      : Math.min(server?.keepAliveTimeout || DEFAULT_GRACE_MS, this.#timeoutMs / 2);
+  }
+
+  /** The instant at which a long-lived stream ends: at random within a window that grows with their number. */
+  #endOf(stream: object, now: number): number {
+    const spread = Math.min(this.#timeoutMs / 2, this.#traffic.open * SPREAD_MS_PER_STREAM);
+    const at = this.#ends.get(stream) ?? now + Math.random() * spread;
+    this.#ends.set(stream, at);
+    return this.#isHurried ? now : at;
+  }
+}
+
+/** An HTTP/2 session ends its socket itself, when its last stream is done; that may be silent for long. */
+function carriesSession(socket: InternalSocket): boolean {
+  const isHttp2 = socket.server?.constructor.name.startsWith("Http2") ?? false;
+  return isHttp2 && !socket.parser;
 }
 
 /** From now on every response ends its connection, unless more pipelined requests wait behind it. */
@@ -105,7 +122,7 @@ function answerWithClose(): void {
     // One read may hold several requests. A response that says `close` would make http drop the
     // ones behind it, so only the last says it.
     const last = heads.get(socket);
-    const seen = buffer && last && last.buffer.equals(buffer) ? last.seen + 1 : 1;
+    const seen = buffer && last?.buffer.equals(buffer) ? last.seen + 1 : 1;
     if (buffer) heads.set(socket, { buffer, seen });
     if (!buffer || seen >= countHeads(buffer)) response.shouldKeepAlive = false;
   });

@@ -16,130 +16,160 @@ const WINDOW = 4;
 /** A connection that was offered and accepted comes within this time, or went elsewhere. Milliseconds. */
 const TAKE_WITHIN_MS = 250;
 
-export interface Gate {
-  /** True when the fresh connection went to another worker. `keep` gets it back should that fail. */
-  passes(key: string, client: Handle, keep: () => void): boolean;
-  /** Whether this worker takes a connection it is offered. */
-  acceptsOffer(): boolean;
-  /** The connection of an accepted offer has come. */
-  taken(): void;
-  /** The supervisor has got a connection that was passed on. */
-  passed(): void;
-  /** The open connections of this worker have changed. */
-  changed(): void;
-  /** What the supervisor knows of all workers. */
-  heard(loads: Loads): void;
-  /** From now on nothing is passed on and no offer accepted. */
-  leave(): void;
-  /** Connections on their way from here or to here: the process must stay for them. */
-  underWay(): number;
+/** A connection to be passed on, until the window allows it. */
+interface Held {
+  readonly key: string;
+  readonly client: Handle;
 }
 
-export function createGate(channel: Channel, traffic: Traffic, self: string): Gate {
-  let loads: Record<string, number> = {};
-  let isWatched = false;
-  let hasLeft = false;
-  let unansweredSince: number | null = null;
-  let timer: NodeJS.Timeout | null = null;
-  let reported = -1;
-  const held: { key: string; client: Handle; keep: () => void }[] = [];
-  let unconfirmed = 0;
-  let expected = 0;
-  let taken = 0;
+export class Gate {
+  readonly #channel: Channel;
+  readonly #traffic: Traffic;
+  readonly #self: string;
+  readonly #keep: (key: string, client: Handle) => void;
+  readonly #held: Held[] = [];
+  /** Open connections of each worker that accepts, as the supervisor last told. */
+  #loads: Record<string, number> = {};
+  #isWatched = false;
+  #hasLeft = false;
+  #unansweredSince: number | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #reported = -1;
+  /** Connections on their way: sent and not confirmed, accepted by offer and not come, come so far. */
+  #unconfirmed = 0;
+  #expected = 0;
+  #taken = 0;
 
-  const report = (): void => {
-    if (timer) clearTimeout(timer);
-    timer = null;
-    if (traffic.open() === reported) return;
-    reported = traffic.open();
-    unansweredSince ??= Date.now();
-    channel.send({ t: "load", open: reported, taken });
-  };
+  /** `keep` serves a connection here after all. */
+  constructor(
+    channel: Channel,
+    traffic: Traffic,
+    self: string,
+    keep: (key: string, client: Handle) => void,
+  ) {
+    this.#keep = keep;
+    this.#channel = channel;
+    this.#traffic = traffic;
+    this.#self = self;
+  }
 
-  /** Sends what waits, as far as the window allows. */
-  const sendHeld = (): void => {
-    while (unconfirmed < WINDOW) {
-      const next = held.shift();
-      if (!next) return;
-      const { key, client, keep } = next;
-      unconfirmed += 1;
-      unansweredSince ??= Date.now();
-      channel.send({ t: "pass", key }, client, (error) => {
-        if (error) keep();
-        else client.close();
-      });
+  /** True when the fresh connection goes to another worker. */
+  passes(key: string, client: Handle): boolean {
+    const to = this.#target();
+    if (to === null) return false;
+    this.#loads[to] = (this.#loads[to] ?? 0) + 1;
+    this.#held.push({ key, client });
+    this.#sendHeld();
+    if (this.#held.length > 0) {
+      setTimeout(() => this.#isUnanswered() && this.#keepHeld(), ANSWER_WITHIN_MS + 1);
     }
-  };
+    return true;
+  }
 
-  /** No answer: what has not been sent yet stays here. */
-  const keepHeld = (): void => {
-    for (const { keep } of held.splice(0)) keep();
-  };
+  /** Whether this worker takes a connection it is offered. */
+  acceptsOffer(): boolean {
+    if (this.#hasLeft) return false;
+    if (this.#hasEnough()) {
+      // Offered on old knowledge: this is the news.
+      this.#report();
+      return false;
+    }
+    this.#expected += 1;
+    setTimeout(() => this.#expectOneLess(), TAKE_WITHIN_MS).unref();
+    return true;
+  }
 
-  const isUnanswered = (): boolean =>
-    unansweredSince !== null && Date.now() - unansweredSince > ANSWER_WITHIN_MS;
+  /** The connection of an accepted offer has come. */
+  taken(): void {
+    this.#taken += 1;
+    this.#expectOneLess();
+  }
+
+  /** The supervisor has got a connection that was passed on. */
+  passed(): void {
+    this.#unconfirmed = Math.max(0, this.#unconfirmed - 1);
+    this.#unansweredSince = this.#unconfirmed > 0 ? Date.now() : null;
+    this.#sendHeld();
+  }
+
+  /** The open connections of this worker have changed. */
+  changed(): void {
+    if (!this.#isWatched || this.#timer) return;
+    const wait = this.#areShortLived() ? REPORT_SHORT_LIVED_EVERY_MS : REPORT_EVERY_MS;
+    this.#timer = setTimeout(() => this.#report(), wait).unref();
+  }
+
+  /** What the supervisor knows of all workers. */
+  heard(loads: Loads): void {
+    this.#isWatched = true;
+    this.#unansweredSince = this.#unconfirmed > 0 ? this.#unansweredSince : null;
+    this.#loads = { ...loads };
+  }
+
+  /** From now on nothing is passed on and no offer accepted. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#keepHeld();
+  }
+
+  /** Connections on their way from here or to here: the process must stay for them. */
+  underWay(): number {
+    return (this.#isUnanswered() ? 0 : this.#unconfirmed) + this.#expected;
+  }
+
+  /** Who gets a fresh connection, null when it stays. Asked for every connection: the cheap checks first. */
+  #target(): string | null {
+    if (!this.#isWatched || this.#hasLeft || this.#areShortLived()) return null;
+    if (!this.#hasEnough() || this.#isUnanswered()) return null;
+    return leastLoaded(this.#loads, new Set([this.#self]));
+  }
 
   /** One more connection would be more than this worker's fair share. */
-  const hasEnough = (): boolean => {
+  #hasEnough(): boolean {
     const others: number[] = [];
-    for (const worker in loads) if (worker !== self) others.push(loads[worker] ?? 0);
-    return passesOn(traffic.open() + expected + 1, others);
-  };
+    for (const worker in this.#loads) {
+      if (worker !== this.#self) others.push(this.#loads[worker] ?? 0);
+    }
+    return passesOn(this.#traffic.open + this.#expected + 1, others);
+  }
 
-  const target = (): string | null => {
-    if (!isWatched || hasLeft || isUnanswered()) return null;
-    if (areShortLived(traffic.lives(), Date.now()) || !hasEnough()) return null;
-    return leastLoaded(loads, new Set([self]));
-  };
+  #areShortLived(): boolean {
+    return areShortLived(this.#traffic.meanLifeMs, this.#traffic.sinceLastCloseMs());
+  }
 
-  return {
-    passes(key, client, keep) {
-      const to = target();
-      if (to === null) return false;
-      loads[to] = (loads[to] ?? 0) + 1;
-      held.push({ key, client, keep });
-      sendHeld();
-      if (held.length > 0) {
-        setTimeout(() => isUnanswered() && keepHeld(), ANSWER_WITHIN_MS + 1);
-      }
-      return true;
-    },
-    acceptsOffer() {
-      if (hasLeft) return false;
-      if (hasEnough()) {
-        // Offered on old knowledge: this is the news.
-        report();
-        return false;
-      }
-      expected += 1;
-      setTimeout(() => {
-        expected = Math.max(0, expected - 1);
-      }, TAKE_WITHIN_MS).unref();
-      return true;
-    },
-    passed() {
-      unconfirmed = Math.max(0, unconfirmed - 1);
-      unansweredSince = unconfirmed > 0 ? Date.now() : null;
-      sendHeld();
-    },
-    taken() {
-      taken += 1;
-      expected = Math.max(0, expected - 1);
-    },
-    changed() {
-      if (!isWatched || timer) return;
-      const isShort = areShortLived(traffic.lives(), Date.now());
-      timer = setTimeout(report, isShort ? REPORT_SHORT_LIVED_EVERY_MS : REPORT_EVERY_MS).unref();
-    },
-    heard(heard) {
-      isWatched = true;
-      unansweredSince = unconfirmed > 0 ? unansweredSince : null;
-      loads = { ...heard };
-    },
-    leave() {
-      hasLeft = true;
-      keepHeld();
-    },
-    underWay: () => (isUnanswered() ? 0 : unconfirmed) + expected,
-  };
+  #isUnanswered(): boolean {
+    return this.#unansweredSince !== null && Date.now() - this.#unansweredSince > ANSWER_WITHIN_MS;
+  }
+
+  #expectOneLess(): void {
+    this.#expected = Math.max(0, this.#expected - 1);
+  }
+
+  #report(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#traffic.open === this.#reported) return;
+    this.#reported = this.#traffic.open;
+    this.#unansweredSince ??= Date.now();
+    this.#channel.send({ t: "load", open: this.#reported, taken: this.#taken });
+  }
+
+  /** Sends what waits, as far as the window allows. */
+  #sendHeld(): void {
+    while (this.#unconfirmed < WINDOW) {
+      const next = this.#held.shift();
+      if (!next) return;
+      this.#unconfirmed += 1;
+      this.#unansweredSince ??= Date.now();
+      this.#channel.send({ t: "pass", key: next.key }, next.client, (error) => {
+        if (error) this.#keep(next.key, next.client);
+        else next.client.close();
+      });
+    }
+  }
+
+  /** No answer: what has not been sent yet stays here. */
+  #keepHeld(): void {
+    for (const { key, client } of this.#held.splice(0)) this.#keep(key, client);
+  }
 }

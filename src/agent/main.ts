@@ -7,8 +7,8 @@
 import { isMainThread } from "node:worker_threads";
 import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts";
 import { type Channel, openChannel } from "./channel.ts";
-import { type Drain, drainTraffic } from "./drain.ts";
-import { createGate, type Gate } from "./gate.ts";
+import { Drain } from "./drain.ts";
+import { Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
 import { closeBeforeDisconnect, raiseStop, watchMessageListeners } from "./leave.ts";
@@ -16,15 +16,17 @@ import { hookListen, type ListenHook } from "./listen.ts";
 import type { Handle } from "./node-internals.ts";
 import { probeUntilReady } from "./probe.ts";
 import { hideAgent, keepOutputWhole } from "./quiet.ts";
-import { type Traffic, watchTraffic } from "./traffic.ts";
+import { Traffic } from "./traffic.ts";
 
 /** Left of the drain timeout for the app's own clean-up when connections will not end. */
 const CLEANUP_RESERVE_MS = 2000;
 
 function start(settings: AgentSettings): void {
   const channel = openChannel();
-  const traffic: Traffic = watchTraffic(() => gate.changed());
-  const gate = createGate(channel, traffic, String(settings.worker));
+  const traffic = new Traffic(() => gate.changed());
+  const gate = new Gate(channel, traffic, String(settings.worker), (key, client) => {
+    listen.deliver(key, client);
+  });
   const guard = guardDescriptors((reached) => {
     if (reached) listen.vacate();
     channel.send({ t: "limit", reached });
@@ -45,7 +47,7 @@ function start(settings: AgentSettings): void {
       },
       accepted(key, client) {
         guard.accepted();
-        return gate.passes(key, client, () => listen.deliver(key, client));
+        return gate.passes(key, client);
       },
     },
     settings.slot,
@@ -130,7 +132,7 @@ function createLeave(
       gate.leave();
       const hooked = hooks.drain(() => channel.send({ t: "released" }));
       const drained = new Promise<void>((done) => {
-        drain = drainTraffic(traffic, timeoutMs, () => gate.underWay() > 0, done);
+        drain = new Drain(traffic, timeoutMs, () => gate.underWay() > 0, done);
       });
       void Promise.all([hooked, drained]).then(raise);
       raiseBefore(timeoutMs);

@@ -47,6 +47,7 @@ export type InternalServer = Server & {
 export type InternalSocket = Socket & {
   _httpMessage?: (ServerResponse & { _header: string | null }) | null;
   _handle: Handle | null;
+  server?: InternalServer;
   parser?: { getCurrentBuffer?(): Buffer } | null;
 };
 

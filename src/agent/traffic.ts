@@ -1,103 +1,118 @@
-/** Who is connected: every server that listens, its sockets, upgrades and HTTP/2 sessions. */
+/**
+ * Who is connected: every server that listens, its sockets, upgrades and HTTP/2 sessions. Runs for
+ * each connection and each request: no closures, copies or objects are made here per connection.
+ */
 
 import type { IncomingMessage } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
-import { afterClose, type Lives, NO_LIVES } from "../core/gate.ts";
+import { meanLife } from "../core/gate.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
 
-export interface Traffic {
-  /** Sees the server's connections from now on. */
-  watch(server: InternalServer): void;
+/** On each socket: milliseconds of this process's life at its opening. */
+const OPENED_AT = Symbol("holdfast.openedAt");
+type WatchedSocket = InternalSocket & { [OPENED_AT]?: number; _parent?: InternalSocket };
+
+type Emit = (event: string, ...args: unknown[]) => boolean;
+
+export class Traffic {
   /** Every open socket as the app sees it (the TLS socket, not the one below it). */
-  readonly sockets: ReadonlyMap<InternalSocket, Connection>;
-  readonly sessions: ReadonlySet<ServerHttp2Session>;
-  readonly servers: ReadonlySet<InternalServer>;
+  readonly sockets = new Set<InternalSocket>();
+  /** Sockets that were upgraded, and to what: `websocket` or another protocol's name. */
+  readonly upgrades = new WeakMap<InternalSocket, string>();
+  readonly sessions = new Set<ServerHttp2Session>();
+  readonly servers = new Set<InternalServer>();
+  readonly #changed: () => void;
+  readonly #origin = Date.now();
+  readonly #forget: (this: InternalSocket) => void;
+  /** Mean life of connections that have closed, and when the last one did. Milliseconds. */
+  #meanLifeMs = Number.POSITIVE_INFINITY;
+  #lastClosedAt = Number.NEGATIVE_INFINITY;
+
+  /** `changed` hears of every connection that opens or closes. */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+    const traffic = this;
+    // One listener for all sockets, which Node calls with the socket as `this`.
+    this.#forget = function (this: InternalSocket) {
+      traffic.#closed(this);
+    };
+  }
+
+  /** Sees the server's connections from now on. A listener of ours would be visible to the app. */
+  watch(server: InternalServer): void {
+    if (this.servers.has(server)) return;
+    this.servers.add(server);
+    const emit = server.emit as Emit;
+    const traffic = this;
+    server.emit = function (
+      this: InternalServer,
+      event: string,
+      a: unknown,
+      b: unknown,
+      ...rest: unknown[]
+    ) {
+      if (event === "request") return emit.call(this, event, a, b);
+      if (event === "connection") {
+        traffic.#opened(a as InternalSocket);
+        return emit.call(this, event, a);
+      }
+      traffic.#observe(event, a, b);
+      return Reflect.apply(emit, this, [event, a, b, ...rest]);
+    } as typeof server.emit;
+  }
+
   /** Open connections. */
-  open(): number;
-  /** How long connections lived that have closed. */
-  lives(): Lives;
-}
+  get open(): number {
+    return this.sockets.size;
+  }
 
-export interface Connection {
-  readonly server: InternalServer;
-  /** Date.now() at its opening. */
-  readonly openedAt: number;
-  /** The socket was upgraded: `websocket`, another protocol's name, or null for none. */
-  upgrade: string | null;
-}
+  /** Milliseconds connections lived that closed lately, and since the last one closed. */
+  get meanLifeMs(): number {
+    return this.#meanLifeMs;
+  }
 
-export function watchTraffic(onChange: () => void): Traffic {
-  const sockets = new Map<InternalSocket, Connection>();
-  const sessions = new Set<ServerHttp2Session>();
-  const servers = new Set<InternalServer>();
-  let lives = NO_LIVES;
+  sinceLastCloseMs(): number {
+    return this.#now() - this.#lastClosedAt;
+  }
 
-  const forget = (socket: InternalSocket): void => {
-    const connection = sockets.get(socket);
-    if (!connection) return;
-    sockets.delete(socket);
-    const now = Date.now();
-    lives = afterClose(lives, now - connection.openedAt, now);
-    onChange();
-  };
-  const remember = (server: InternalServer, socket: InternalSocket): void => {
-    if (sockets.has(socket)) return;
-    sockets.set(socket, { server, openedAt: Date.now(), upgrade: null });
-    socket.once("close", () => forget(socket));
-    onChange();
-  };
-  const encrypted = (server: InternalServer, socket: InternalSocket): void => {
-    // tls replaces the raw socket's handle; the raw one is not a connection of its own any more.
-    const raw = (socket as unknown as { _parent?: InternalSocket })._parent;
-    if (raw && sockets.delete(raw))
-      sockets.set(socket, { server, openedAt: Date.now(), upgrade: null });
-    else remember(server, socket);
-    socket.once("close", () => forget(socket));
-  };
-  const session = (opened: ServerHttp2Session): void => {
-    sessions.add(opened);
-    opened.once("close", () => sessions.delete(opened));
-  };
-
-  /** One place sees all that a server does; a listener of ours would be visible to the app. */
-  const observe = (
-    server: InternalServer,
-    event: string,
-    first: unknown,
-    second: unknown,
-  ): void => {
-    if (event === "connection") remember(server, first as InternalSocket);
-    else if (event === "secureConnection") encrypted(server, first as InternalSocket);
-    else if (event === "session") session(first as ServerHttp2Session);
+  #observe(event: string, first: unknown, second: unknown): void {
+    if (event === "secureConnection") this.#encrypted(first as WatchedSocket);
+    else if (event === "session") this.#session(first as ServerHttp2Session);
     else if (event === "upgrade") {
-      const connection = sockets.get(second as InternalSocket);
       const { headers } = first as IncomingMessage;
-      if (connection) connection.upgrade = String(headers.upgrade ?? "").toLowerCase();
+      this.upgrades.set(second as InternalSocket, String(headers.upgrade ?? "").toLowerCase());
     }
-  };
+  }
 
-  return {
-    watch(server) {
-      if (servers.has(server)) return;
-      servers.add(server);
-      const emit = server.emit as (event: string, ...args: unknown[]) => boolean;
-      server.emit = function (
-        this: InternalServer,
-        event: string,
-        a: unknown,
-        b: unknown,
-        ...rest: unknown[]
-      ) {
-        // Nearly every call: keep it free of allocations and copies.
-        if (event === "request") return emit.call(this, event, a, b);
-        observe(server, event, a, b);
-        return Reflect.apply(emit, this, [event, a, b, ...rest]);
-      } as typeof server.emit;
-    },
-    sockets,
-    sessions,
-    servers,
-    open: () => sockets.size,
-    lives: () => lives,
-  };
+  #opened(socket: WatchedSocket): void {
+    if (this.sockets.has(socket)) return;
+    socket[OPENED_AT] = this.#now();
+    this.sockets.add(socket);
+    socket.on("close", this.#forget);
+    this.#changed();
+  }
+
+  /** tls replaces the raw socket's handle: the raw one is not a connection of its own any more. */
+  #encrypted(socket: WatchedSocket): void {
+    if (socket._parent) this.sockets.delete(socket._parent);
+    this.#opened(socket);
+  }
+
+  #session(session: ServerHttp2Session): void {
+    this.sessions.add(session);
+    session.once("close", () => this.sessions.delete(session));
+  }
+
+  #closed(socket: WatchedSocket): void {
+    if (!this.sockets.delete(socket)) return;
+    const now = this.#now();
+    this.#meanLifeMs = meanLife(this.#meanLifeMs, now - (socket[OPENED_AT] ?? now));
+    this.#lastClosedAt = now;
+    this.#changed();
+  }
+
+  /** A small integer, which costs no memory. */
+  #now(): number {
+    return (Date.now() - this.#origin) | 0;
+  }
 }

@@ -12,25 +12,14 @@ const SHORT_LIFE_MS = 500;
 /** What lives now is judged by what closed within this time. Milliseconds. */
 const RECENT_MS = 250;
 
-/** What is known of connections that have closed. */
-export interface Lives {
-  /** Mean life, recent ones weighing more. Milliseconds. */
-  readonly meanMs: number;
-  /** When the last one closed. Milliseconds. */
-  readonly lastClosedAt: number;
-}
-
-export const NO_LIVES: Lives = { meanMs: 0, lastClosedAt: Number.NEGATIVE_INFINITY };
-
-/** The lives after one more connection has closed. */
-export function afterClose(lives: Lives, lifeMs: number, now: number): Lives {
-  const isFirst = lives.lastClosedAt === Number.NEGATIVE_INFINITY;
-  return { meanMs: isFirst ? lifeMs : lives.meanMs * 0.9 + lifeMs * 0.1, lastClosedAt: now };
+/** Mean life once one more connection has closed after `lifeMs`; the recent weigh more. */
+export function meanLife(meanMs: number, lifeMs: number): number {
+  return meanMs === Number.POSITIVE_INFINITY ? lifeMs : meanMs * 0.9 + lifeMs * 0.1;
 }
 
 /** Connections come and go too quickly for the gate to be of use. */
-export function areShortLived(lives: Lives, now: number): boolean {
-  return now - lives.lastClosedAt < RECENT_MS && lives.meanMs < SHORT_LIFE_MS;
+export function areShortLived(meanMs: number, sinceLastCloseMs: number): boolean {
+  return sinceLastCloseMs < RECENT_MS && meanMs < SHORT_LIFE_MS;
 }
 
 /**

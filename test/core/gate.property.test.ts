@@ -1,13 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  afterClose,
-  areShortLived,
-  fairShare,
-  leastLoaded,
-  NO_LIVES,
-  passesOn,
-} from "../../src/core/gate.ts";
+import { areShortLived, fairShare, leastLoaded, meanLife, passesOn } from "../../src/core/gate.ts";
 
 describe("the gate", () => {
   it("spreads long-lived connections within 10 % of even, however unfair the kernel is", () => {
@@ -47,11 +40,11 @@ describe("the gate", () => {
   });
 
   it("knows short-lived connections by those that closed a moment ago", () => {
-    const short = [1, 2, 3, 2, 1].reduce((lives, life) => afterClose(lives, life, 1000), NO_LIVES);
-    expect(areShortLived(short, 1100)).toBe(true);
-    expect(areShortLived(short, 1400)).toBe(false);
-    expect(areShortLived(afterClose(NO_LIVES, 60_000, 1000), 1001)).toBe(false);
-    expect(areShortLived(NO_LIVES, 0)).toBe(false);
+    const short = [1, 2, 3, 2, 1].reduce(meanLife, Number.POSITIVE_INFINITY);
+    expect(areShortLived(short, 100)).toBe(true);
+    expect(areShortLived(short, 400)).toBe(false);
+    expect(areShortLived(meanLife(Number.POSITIVE_INFINITY, 60_000), 1)).toBe(false);
+    expect(areShortLived(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toBe(false);
   });
 
   it("finds the least loaded worker among those not excepted", () => {
