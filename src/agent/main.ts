@@ -12,7 +12,7 @@ import { Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
 import { closeBeforeDisconnect, raiseStop, watchMessageListeners } from "./leave.ts";
-import { hookListen, type ListenHook } from "./listen.ts";
+import { ListenHook } from "./listen.ts";
 import type { Handle } from "./node-internals.ts";
 import { probeUntilReady } from "./probe.ts";
 import { hideAgent, keepOutputWhole } from "./quiet.ts";
@@ -32,7 +32,7 @@ function start(settings: AgentSettings): void {
     channel.send({ t: "limit", reached });
   });
   let isProbed = false;
-  const listen = hookListen(
+  const listen = new ListenHook(
     channel,
     {
       listening(server) {
@@ -75,7 +75,7 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
   const { listen, hooks, gate, channel, leave } = parts;
   switch (message.t) {
     case "bound":
-      return listen.answer(message.seq, message.errno, message.sockname, message.data);
+      return listen.answer(message);
     case "attach":
       if (handle) listen.attach(message.key, message.shard, handle);
       return;

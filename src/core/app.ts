@@ -4,24 +4,12 @@
  * reload towards the stable one. What to do is the difference of two states (effects.ts).
  */
 
-import { converge, startsQuietly } from "./converge.ts";
+import { converge } from "./converge.ts";
 import { type Effect, effectsBetween } from "./effects.ts";
-import { abandonReload, beginReload, blame, type Reload, settleReload } from "./reload.ts";
-import {
-  afterCrash,
-  afterSettling,
-  FRESH,
-  type RestartHistory,
-  type RestartPolicy,
-} from "./restarts.ts";
-import {
-  type Exit,
-  isCrash,
-  stepWorker,
-  type Worker,
-  type WorkerEvent,
-  type WorkerLimits,
-} from "./worker.ts";
+import { hear } from "./hear.ts";
+import { type Reload, settleReload } from "./reload.ts";
+import type { RestartHistory, RestartPolicy } from "./restarts.ts";
+import type { Exit, Worker, WorkerLimits } from "./worker.ts";
 
 export interface AppPolicy extends RestartPolicy, WorkerLimits {
   /** `rolling`: slot after slot; `all-at-once`: a full new set settles before any old worker drains. */
@@ -118,150 +106,6 @@ export function nextDeadline(app: App, now: number): number {
     history.retryAt > now ? history.retryAt : Infinity,
   );
   return Math.min(Infinity, ...app.workers.map((worker) => worker.deadline), ...retries);
-}
-
-function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolicy): App {
-  const told = expire(app, moment, policy);
-  switch (event.type) {
-    case "tick":
-      return told;
-    case "start":
-      return told.status === "idle" ? { ...told, status: "running" } : told;
-    case "worker-ready":
-      return tell(told, event.worker, { type: "ready" }, moment, policy);
-    case "worker-listening":
-      return hearListening(told, event.worker, moment, policy);
-    case "worker-exited":
-      return tell(told, event.worker, { type: "exit", exit: event.exit }, moment, policy);
-    case "worker-disconnected":
-      return tell(told, event.worker, { type: "leave", reason: "disconnected" }, moment, policy);
-    case "worker-accepting":
-      return patch(told, event.worker, { accepting: event.accepting });
-    case "worker-released":
-      return patch(told, event.worker, { released: true });
-    case "scale":
-      return told.status === "running" ? { ...told, size: event.size } : told;
-    case "reload":
-      return beginReload(told, event.canGoBack);
-    case "restart":
-      return restart(told, event.slots, moment, policy);
-    case "stop":
-      return stop(told);
-    case "hurry":
-      return hurry(told, moment.now + event.withinMs);
-    case "kill":
-      return tellAll(told, { type: "kill" }, moment, policy);
-  }
-}
-
-/** Ends every phase whose time is over. */
-function expire(app: App, moment: Moment, policy: AppPolicy): App {
-  const due = app.workers.filter((worker) => worker.deadline <= moment.now);
-  return due.reduce((told, worker) => {
-    const isQuiet = worker.phase === "starting" && startsQuietly(app, worker.slot, policy);
-    return tell(told, worker.id, { type: isQuiet ? "ready" : "deadline" }, moment, policy);
-  }, app);
-}
-
-function hearListening(app: App, id: number, moment: Moment, policy: AppPolicy): App {
-  const slot = app.workers.find((worker) => worker.id === id)?.slot;
-  const isNew = slot !== undefined && !app.listening.includes(slot);
-  const told = isNew ? { ...app, listening: [...app.listening, slot] } : app;
-  return policy.ready === "listen" ? tell(told, id, { type: "ready" }, moment, policy) : told;
-}
-
-function tell(app: App, id: number, event: WorkerEvent, moment: Moment, policy: AppPolicy): App {
-  const before = app.workers.find((worker) => worker.id === id);
-  if (!before) return app;
-  const after = stepWorker(before, event, moment.now, policy);
-  if (after === before) return app;
-  const told = replace(app, after);
-  return blame(remember(told, before, after, moment, policy), before, after);
-}
-
-function tellAll(app: App, event: WorkerEvent, moment: Moment, policy: AppPolicy): App {
-  return app.workers.reduce((told, { id }) => tell(told, id, event, moment, policy), app);
-}
-
-/** Keeps the slot's restart history: a crash counts, settling forgives. */
-function remember(app: App, before: Worker, after: Worker, moment: Moment, policy: AppPolicy): App {
-  if (after.settled && !before.settled) return withHistory(app, after.slot, afterSettling);
-  const left = after.phase === "draining" && after.leaving === "disconnected";
-  if (!isCrash(after) && !left) return app;
-  // New code that fails ends its reload; the slot's budget belongs to what serves in it.
-  const isUnproven =
-    app.target !== app.stable && after.generation === app.target && !before.settled;
-  if (isUnproven) return app;
-  const crash = { ...moment, healthy: before.settled };
-  return withHistory(app, after.slot, (history) => afterCrash(history, crash, policy));
-}
-
-function stop(app: App): App {
-  if (app.status === "stopping" || app.status === "stopped") return app;
-  return { ...abandonReload(app, "the app was stopped"), status: "stopping" };
-}
-
-/**
- * Drains the workers of the slots; their places are filled when they are gone, without overlap.
- * Restarting all is a new generation with no way back: the old one was stopped.
- */
-function restart(
-  app: App,
-  slots: readonly number[] | "all",
-  moment: Moment,
-  policy: AppPolicy,
-): App {
-  if (app.status !== "running") return app;
-  const isChosen = (slot: number): boolean => slots === "all" || slots.includes(slot);
-  const told = app.workers
-    .filter((worker) => isChosen(worker.slot))
-    .reduce(
-      (current, { id }) => tell(current, id, { type: "leave", reason: "restart" }, moment, policy),
-      slots === "all" ? renew(app) : app,
-    );
-  const histories = told.histories.map((history, slot) => (isChosen(slot) ? FRESH : history));
-  return { ...told, histories };
-}
-
-function renew(app: App): App {
-  const newest = app.newest + 1;
-  return {
-    ...abandonReload(app, "a restart replaced it"),
-    newest,
-    target: newest,
-    stable: newest,
-    mixed: false,
-  };
-}
-
-function hurry(app: App, deadline: number): App {
-  const workers = app.workers.map((worker) =>
-    worker.phase === "draining" && worker.deadline > deadline ? { ...worker, deadline } : worker,
-  );
-  return { ...app, workers };
-}
-
-function replace(app: App, after: Worker): App {
-  return {
-    ...app,
-    workers: app.workers.map((worker) => (worker.id === after.id ? after : worker)),
-  };
-}
-
-function patch(app: App, id: number, change: Partial<Worker>): App {
-  const worker = app.workers.find((candidate) => candidate.id === id);
-  return worker ? replace(app, { ...worker, ...change }) : app;
-}
-
-function withHistory(
-  app: App,
-  slot: number,
-  change: (history: RestartHistory) => RestartHistory,
-): App {
-  const histories = [...app.histories];
-  while (histories.length <= slot) histories.push(FRESH);
-  histories[slot] = change(histories[slot] ?? FRESH);
-  return { ...app, histories };
 }
 
 /** Exited workers have been reported by the effects of this step; the state forgets them. */

@@ -26,6 +26,7 @@ import { type Launch, spawnWorker } from "./processes.ts";
 import { exitOf, RunningWorker } from "./running-worker.ts";
 import { Waiters } from "./waiters.ts";
 import { hearWorker } from "./worker-messages.ts";
+import { attachmentsOf, gatePortOf } from "./worker-ports.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** A channel that closes is usually a process that ends: its exit gets this long to be the news. */
@@ -68,29 +69,10 @@ export class AppRunner {
     this.#context = context;
     this.#app = newApp(context.instances, context.firstWorkerId);
     this.reporter = new AppReporter(this, context.emit);
-    this.listeners = new Listeners({
-      attach: (worker, key, shard, handle) =>
-        this.workers.get(worker)?.process.send({ t: "attach", key, shard }, handle),
-      detach: (worker, key, shard) =>
-        this.workers.get(worker)?.process.send({ t: "detach", key, shard }),
-    });
-    this.gatekeeper = new Gatekeeper({
-      listens: (worker, key) => this.listeners.isOpenBy(worker, key),
-      tell: (worker, loads) => {
-        const { process } = this.workers.get(worker) ?? {};
-        if (process && !process.isCongested()) process.send({ t: "loads", loads });
-      },
-      offer: (worker, offer, key) =>
-        this.workers.get(worker)?.process.send({ t: "offer", offer, key }),
-      take: (worker, key, connection, failed) => {
-        const found = this.workers.get(worker);
-        if (!found) return failed();
-        found.process.send({ t: "take", key }, connection, (error) => {
-          if (error) failed();
-          else connection.close();
-        });
-      },
-    });
+    this.listeners = new Listeners(attachmentsOf(this.workers));
+    this.gatekeeper = new Gatekeeper(
+      gatePortOf(this.workers, (worker, key) => this.listeners.isOpenBy(worker, key)),
+    );
   }
 
   get app(): App {

@@ -8,6 +8,7 @@ import {
 } from "holdfast";
 import { afterEach } from "vitest";
 import { fixture, freePort } from "../support/holdfast.ts";
+import { WAIT_MS } from "../support/output.ts";
 import { expectNoLeftovers, killLeftovers, MARKER_VARIABLE } from "../support/processes.ts";
 
 type Input = Parameters<typeof createSupervisor>[0];
@@ -74,10 +75,13 @@ export function embed(...apps: readonly (AppInput & { readonly port: number })[]
     });
   }
   const seen = (event: string): Promise<void> =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
+      const missed = (): void => reject(new Error(`no "${event}" among\n${events.join("\n")}`));
+      const timer = setTimeout(missed, WAIT_MS);
       const look = (): void => {
         if (!events.includes(event)) return;
         waiting.delete(look);
+        clearTimeout(timer);
         resolve();
       };
       waiting.add(look);

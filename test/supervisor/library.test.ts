@@ -57,7 +57,8 @@ describe("createSupervisor", () => {
 
     const [before] = status()?.workers ?? [];
     await supervisor.restart();
-    inOrder(events, "worker:drain 0/2", "worker:exit 0/2", "worker:start 0/3", "worker:ready 0/3");
+    inOrder(events, "worker:drain 0/2", "worker:start 0/3", "worker:ready 0/3");
+    expect(isAlive(before?.pid ?? -1)).toBe(false);
     expect(status()?.workers[0]?.pid).not.toBe(before?.pid);
     expect((await getJson<{ slot: string }>({ port: app.port })).slot).toBe("0");
 

@@ -1,0 +1,34 @@
+/** How listeners and gatekeeper reach workers: by messages, to those that are there. */
+
+import type { GatePort } from "./gatekeeper.ts";
+import type { Attachments } from "./listeners.ts";
+import type { RunningWorker } from "./running-worker.ts";
+
+type Workers = ReadonlyMap<number, RunningWorker>;
+
+export function attachmentsOf(workers: Workers): Attachments {
+  return {
+    attach: (worker, key, shard, handle) =>
+      workers.get(worker)?.process.send({ t: "attach", key, shard }, handle),
+    detach: (worker, key, shard) => workers.get(worker)?.process.send({ t: "detach", key, shard }),
+  };
+}
+
+export function gatePortOf(workers: Workers, listens: GatePort["listens"]): GatePort {
+  return {
+    listens,
+    tell(worker, loads) {
+      const { process } = workers.get(worker) ?? {};
+      if (process && !process.isCongested()) process.send({ t: "loads", loads });
+    },
+    offer: (worker, offer, key) => workers.get(worker)?.process.send({ t: "offer", offer, key }),
+    take(worker, key, connection, failed) {
+      const found = workers.get(worker);
+      if (!found) return failed();
+      found.process.send({ t: "take", key }, connection, (error) => {
+        if (error) failed();
+        else connection.close();
+      });
+    },
+  };
+}
