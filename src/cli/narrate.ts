@@ -18,9 +18,13 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
     if (isExpected) log.info({ ...facts, worker }, "worker stopped");
     else log.error({ ...facts, worker, lastOutput }, cause);
   });
-  supervisor.on("worker:fault", ({ worker, fault, ...facts }) =>
-    log.warn({ ...facts, worker, fault }, `a message of this worker was dropped: ${fault}`),
-  );
+  const told = new Set<string>();
+  supervisor.on("worker:fault", ({ worker, fault, ...facts }) => {
+    // Once per worker and kind: a hostile worker must not write the log full.
+    if (told.has(`${worker} ${fault}`)) return;
+    told.add(`${worker} ${fault}`);
+    log.warn({ ...facts, worker, fault }, `messages of this worker are dropped: ${fault}`);
+  });
   supervisor.on("slot:waiting", ({ retryInMs, crashes, ...facts }) =>
     log.warn({ ...facts, retryInMs, crashes }, `restarting in ${retryInMs} ms`),
   );

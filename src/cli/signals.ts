@@ -14,7 +14,7 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 export function obeySignals(
   supervisor: Supervisor,
   log: Logger,
-  reopen: () => void,
+  reopen: () => boolean,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let stops = 0;
@@ -40,8 +40,8 @@ export function obeySignals(
       else reload(supervisor, log);
     });
     process.on("SIGUSR2", () => {
-      reopen();
-      log.info("log reopened");
+      if (reopen()) log.info("log reopened");
+      else log.error("the log file cannot be opened anew; the old one is written on");
     });
   });
 }

@@ -53,8 +53,18 @@ function expire(app: App, moment: Moment, policy: AppPolicy): App {
 function hearListening(app: App, id: number, moment: Moment, policy: AppPolicy): App {
   const slot = app.workers.find((worker) => worker.id === id)?.slot;
   const isNew = slot !== undefined && !app.listening.includes(slot);
-  const told = isNew ? { ...app, listening: [...app.listening, slot] } : app;
+  const told = isNew ? expectListening(app, slot, policy) : app;
   return policy.ready === "listen" ? tell(told, id, { type: "ready" }, moment, policy) : told;
+}
+
+/** A slot that listens is not quiet: whoever starts in it already has the time a server gets. */
+function expectListening(app: App, slot: number, policy: AppPolicy): App {
+  const workers = app.workers.map((worker) =>
+    worker.slot === slot && worker.phase === "starting"
+      ? { ...worker, deadline: worker.startedAt + policy.readyTimeoutMs }
+      : worker,
+  );
+  return { ...app, workers, listening: [...app.listening, slot] };
 }
 
 function tell(app: App, id: number, event: WorkerEvent, moment: Moment, policy: AppPolicy): App {

@@ -5,8 +5,11 @@ import { Writable } from "node:stream";
 
 export interface LogFile {
   readonly stream: Writable;
-  /** Opens the path again: what is written from now on is in the new file. */
-  reopen(): void;
+  /**
+   * Opens the path again: what is written from now on is in the new file. False where that fails: then
+   * the old file is written on, for a log that cannot be rotated is no reason to end.
+   */
+  reopen(): boolean;
 }
 
 /** Opens `path` for appending, 0640. Throws what `open` throws. */
@@ -27,9 +30,14 @@ export function openLogFile(path: string): LogFile {
   return {
     stream,
     reopen() {
-      const next = open();
-      closeSync(descriptor);
-      descriptor = next;
+      try {
+        const next = open();
+        closeSync(descriptor);
+        descriptor = next;
+        return true;
+      } catch {
+        return false;
+      }
     },
   };
 }

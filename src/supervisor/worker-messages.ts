@@ -3,6 +3,7 @@
 import { basename } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { acceptors } from "../core/effects.ts";
+import { isHolding } from "../core/worker.ts";
 import { HoldfastError } from "../errors.ts";
 import type { AgentMessage, ListenRequest } from "../link/agent-messages.ts";
 import { holderOfPath, holderOfPort } from "../system/proc.ts";
@@ -30,7 +31,7 @@ export function hearWorker(
       return runner.gatekeeper.tell();
     case "close":
       // A worker that is leaving closes its servers; its siblings and its successor still need them.
-      if (worker.phase === "ready") runner.listeners.close(id, message.key);
+      if (isHolding(worker)) runner.listeners.close(id, message.key);
       return;
     case "ready":
       return runner.dispatch({ type: "worker-ready", worker: id });
@@ -111,14 +112,10 @@ function explain(request: ListenRequest, errno: number): Error {
   return new HoldfastError("HF_PORT_IN_USE", { address, holder: text });
 }
 
-/** `node server.js` of a whole command line: what follows may hold secrets. */
+/** `node server.js` of a whole command line: options, code after -e, and what follows may hold secrets. */
 function programOf(command: string): string {
-  const [program = "", ...rest] = command.split(/\s+/);
-  const script = rest.find((word) => !word.startsWith("-"));
-  return [program, script ?? ""]
-    .map((word) => basename(word))
-    .join(" ")
-    .trim();
+  const [program = "", first = ""] = command.split(/\s+/);
+  return `${basename(program)} ${first.startsWith("-") ? "" : basename(first)}`.trim();
 }
 
 function isListenRequest(request: unknown): request is ListenRequest {

@@ -3,29 +3,39 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import { reload, stage, stop, workers } from "../promises/stage.ts";
-import { fixture, freePort } from "../support/holdfast.ts";
+import { fixture, freePort, projectRoot } from "../support/holdfast.ts";
+import { Output } from "../support/output.ts";
+import { expectNoLeftovers, killLeftovers, MARKER_VARIABLE } from "../support/processes.ts";
 import { getJson, servedBy } from "./served.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hf-like-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const marker = `like-${process.pid}-${Date.now().toString(36)}`;
+afterAll(() => {
+  killLeftovers(marker);
+  rmSync(folder, { recursive: true, force: true });
+});
 const host = "127.0.0.1";
 
 describe("an app that listens finds what plain Node gives it", () => {
   it("when it fails: the same errors, and at the same time", async () => {
     const app = "apps/listen-errors.mjs";
     const attempts = (text: string) => text.split("\n").filter((line) => line.startsWith("att"));
-    const emptyFolder = () => mkdtempSync(join(folder, "errors-"));
-    const env = { PORT: String(await freePort()), FOLDER: emptyFolder() };
+    const surroundings = async () => ({
+      ...{ PORT: String(await freePort()), ANOTHER_PORT: String(await freePort()) },
+      FOLDER: mkdtempSync(join(folder, "errors-")),
+    });
+    const env = await surroundings();
     const plain = await promisify(execFile)(process.execPath, [fixture(app)], { env });
     expect(attempts(plain.stdout)).toHaveLength(18);
 
-    const { run } = await stage(app, { instances: 1, env: { FOLDER: emptyFolder() } });
+    const { run } = await stage(app, { instances: 1, env: await surroundings() });
     await run.waitForLine(/^attempt: over/);
     expect(attempts(run.stdout.join("\n"))).toEqual(attempts(plain.stdout));
     expect(run.stderr).toEqual([]);
@@ -42,7 +52,9 @@ describe("an app that listens finds what plain Node gives it", () => {
 
     const second = await stage("apps/listeners.mjs", { env: { LISTEN }, ready: false });
     expect((await second.run.exited).code).toBe(1);
-    expect(second.run.logs.find((log) => log.code === "HF_PORT_IN_USE")?.msg).toContain(path);
+    const complaint = second.run.stderr.join("\n");
+    expect(complaint).toContain(`The address ${path} is in use by process `);
+    expect(complaint).toContain("code: HF_PORT_IN_USE");
     await servedBy({ path }, 2);
     await stop(run);
     expect(existsSync(path)).toBe(false);
@@ -53,6 +65,30 @@ describe("an app that listens finds what plain Node gives it", () => {
     const { run } = await stage("apps/listeners.mjs", { env: { LISTEN }, ready: false });
     expect((await run.exited).code).toBe(1);
     expect(existsSync(fixture("apps/listeners.mjs"))).toBe(true);
+  });
+
+  it("a socket that systemd hands down: descriptor 3 is served by all workers", async () => {
+    const server = net.createServer().listen(0, host);
+    await once(server, "listening");
+    const { port } = server.address() as net.AddressInfo;
+    const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+    const LISTEN = JSON.stringify([{ name: "three", fd: 3 }]);
+    const env = { PATH: process.env.PATH, LISTEN, LISTEN_FDS: "1", [MARKER_VARIABLE]: marker };
+    const args = ["run", fixture("apps/listeners.mjs"), "-i", "2", "--min-uptime", "200ms"];
+    const child = spawn(process.execPath, [join(projectRoot, "dist/bin/holdfast.js"), ...args], {
+      ...{ env, stdio: ["ignore", "pipe", "inherit", fd] },
+    });
+    const output = new Output(child, "holdfast with a descriptor");
+    server.close();
+    await output.wait(
+      () =>
+        output.stdout.filter((line) => /^listening three/.test(line)).length > 1 ? 1 : undefined,
+      "that both workers listen",
+    );
+    await servedBy({ port }, 2);
+    child.kill("SIGTERM");
+    expect(await output.exited).toEqual({ code: 0, signal: null });
+    await expectNoLeftovers(marker);
   });
 
   it.each(["TLSv1.3", "TLSv1.2"])("%s: every worker resumes another's session", async (version) => {

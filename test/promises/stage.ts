@@ -1,6 +1,6 @@
 /** What the promise tests share: an app under the built command, reloads, and the end of it all. */
 
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { fixture, freePort, type HoldfastRun, runHoldfast } from "../support/holdfast.ts";
@@ -22,12 +22,14 @@ export interface StageOptions {
 }
 
 const open: HoldfastRun[] = [];
+const files: string[] = [];
 
 afterEach(async () => {
   for (const run of open.splice(0)) {
     await run.dispose();
     await expectNoLeftovers(run.id);
   }
+  for (const file of files.splice(0)) rmSync(file, { force: true });
 });
 
 /** Runs a fixture app with few and short timeouts on a port of its own. */
@@ -35,6 +37,7 @@ export async function stage(app: string, options: StageOptions = {}): Promise<St
   const port = await freePort();
   const file = join(fixture(""), `../../node_modules/.holdfast-puppet-${process.pid}-${port}.json`);
   writeFileSync(file, "{}");
+  files.push(file);
   const flags = [
     "-i",
     String(options.instances ?? 2),

@@ -67,6 +67,7 @@ describe("a hostile worker", () => {
     const child = start(port, control);
     const log = reader(child);
     await until(() => log.text().includes('"ready;'), { what: "the app to be ready" });
+    await servedBy({ port: control }, 1);
     child.stdout?.pause();
     let complaints = "";
     child.stderr?.on("data", (chunk) => {
@@ -94,7 +95,10 @@ async function hostileStage(): Promise<Stage & { readonly control: number }> {
   const control = await freePort();
   const env = { CONTROL: String(control) };
   const flags = ["--drain-timeout", "3s"];
-  return { ...(await stage("apps/hostile.mjs", { instances: 3, env, flags })), control };
+  const staged = await stage("apps/hostile.mjs", { instances: 3, env, flags });
+  // On a slow machine it may count as ready, by its age, before it listens.
+  await servedBy({ port: control }, 1);
+  return { ...staged, control };
 }
 
 const marker = `hostile-${process.pid}-${Date.now().toString(36)}`;

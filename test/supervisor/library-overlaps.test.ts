@@ -71,6 +71,17 @@ describe("calls that overlap", () => {
     await supervisor.stop();
   });
 
+  it("a reload of an app that boots longer than minUptime, before its first workers listen", async () => {
+    const { supervisor, events, seen } = embed(await puppet({ env: { PUPPET_BOOT_MS: "500" } }));
+    const started = ending(supervisor.start());
+    await seen("worker:ready 1/1");
+    // Slot 1 of the old generation says that it listens while its successor is starting.
+    expect(await ending(supervisor.reload())).toBe(2);
+    expect(events.filter((event) => event === "worker:start 1/2")).toHaveLength(1);
+    expect(await started).toBeUndefined();
+    await supervisor.stop();
+  });
+
   it("a stop during a start rejects the start", async () => {
     const { supervisor } = embed(await puppet({ env: { PUPPET_BOOT_MS: "3000" } }));
     const started = ending(supervisor.start());

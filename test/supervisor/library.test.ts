@@ -96,8 +96,8 @@ describe("createSupervisor", () => {
   });
 
   it("ends the waiting with an AbortSignal, and the work goes on", async () => {
-    const app = await puppet({ env: { PUPPET_BOOT_MS: "500" } });
-    const { supervisor, seen } = embed(app);
+    const env = { PUPPET_BOOT_MS: "300", PUPPET_READY: "message" };
+    const { supervisor, seen } = embed(await puppet({ env, ready: "message" }));
     const started = codeOf(supervisor.start({ signal: AbortSignal.timeout(50) }));
     expect(await started).toBe("HF_ABORTED");
     await Promise.all([seen("worker:ready 0/1"), seen("worker:ready 1/1")]);

@@ -55,7 +55,7 @@ function readOptions(input: Record<string, unknown>): readonly AppOptions[] {
 interface Output {
   readonly log: Logger;
   readonly output: OutputSink;
-  reopen(): void;
+  reopen(): boolean;
 }
 
 /** Everything to the terminal, or to one file that can be rotated from outside. */
@@ -77,7 +77,7 @@ function openOutput(flags: Record<string, unknown>): Output {
   return {
     log: createLog({ level, stream: stdout, pretty: isTerminal, colour }),
     output,
-    reopen: () => {},
+    reopen: () => true,
   };
 }
 
