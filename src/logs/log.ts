@@ -31,11 +31,6 @@ export function createLog(options: LogOptions): Logger {
   );
 }
 
-/** No log at all: the default of a library. */
-export function silentLog(): Logger {
-  return pino({ level: "silent" });
-}
-
 const LEVEL_COLOURS: Readonly<Record<string, number>> = {
   fatal: 41,
   error: 31,

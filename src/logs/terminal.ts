@@ -61,8 +61,3 @@ export function withPrefix(lines: Buffer, prefix: string): Buffer {
   }
   return Buffer.concat(parts);
 }
-
-/** Takes everything and keeps nothing. */
-export function nullSink(): OutputSink {
-  return { write: () => true, onceDrained: (resume) => resume() };
-}
