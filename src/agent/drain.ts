@@ -69,14 +69,15 @@ export class Drain {
 
   #sweepSocket(socket: InternalSocket, now: number): void {
     const response = socket._httpMessage;
-    if (this.#traffic.upgrades.get(socket) === "websocket") {
+    const upgrade = this.#traffic.upgrades.get(socket);
+    if (upgrade === "websocket") {
       if (this.#told.has(socket) || this.#endOf(socket, now) > now) return;
       this.#told.add(socket);
       closeWebSocket(socket);
     } else if (response) {
       this.#quiet.delete(socket);
       if (isEventStream(response._header) && this.#endOf(response, now) <= now) response.end();
-    } else if (!carriesSession(socket)) this.#closeIfQuiet(socket, now);
+    } else if (upgrade !== undefined || !carriesSession(socket)) this.#closeIfQuiet(socket, now);
   }
 
   #closeIfQuiet(socket: InternalSocket, now: number): void {
@@ -108,8 +109,10 @@ export class Drain {
 
 /** An HTTP/2 session ends its socket itself, when its last stream is done; that may be silent for long. */
 function carriesSession(socket: InternalSocket): boolean {
-  const isHttp2 = socket.server?.constructor.name.startsWith("Http2") ?? false;
-  return isHttp2 && !socket.parser;
+  const server = socket.server?.constructor.name ?? "";
+  if (socket.parser || !server.startsWith("Http2")) return false;
+  // Before the TLS handshake there is no session: a client that never begins it must not hold up the drain.
+  return server !== "Http2SecureServer" || socket.encrypted === true;
 }
 
 /** From now on every response ends its connection, unless more pipelined requests wait behind it. */

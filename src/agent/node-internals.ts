@@ -48,6 +48,8 @@ export type InternalSocket = Socket & {
   _httpMessage?: (ServerResponse & { _header: string | null }) | null;
   _handle: Handle | null;
   server?: InternalServer;
+  /** Set on TLS sockets. */
+  encrypted?: boolean;
   parser?: { getCurrentBuffer?(): Buffer } | null;
 };
 

@@ -54,9 +54,9 @@ export class Traffic {
       if (event === "request") return emit.call(this, event, a, b);
       if (event === "connection") {
         traffic.#opened(a as InternalSocket);
-        return emit.call(this, event, a);
-      }
-      traffic.#observe(event, a, b);
+        // As Node emits it. Apps that emit it themselves may say more.
+        if (b === undefined && rest.length === 0) return emit.call(this, event, a);
+      } else traffic.#observe(event, a, b);
       return Reflect.apply(emit, this, [event, a, b, ...rest]);
     } as typeof server.emit;
   }
@@ -72,13 +72,14 @@ export class Traffic {
   }
 
   sinceLastCloseMs(): number {
-    return this.#now() - this.#lastClosedAt;
+    return Date.now() - this.#lastClosedAt;
   }
 
   #observe(event: string, first: unknown, second: unknown): void {
     if (event === "secureConnection") this.#encrypted(first as WatchedSocket);
     else if (event === "session") this.#session(first as ServerHttp2Session);
-    else if (event === "upgrade") {
+    else if (event === "upgrade" && this.sockets.has(second as InternalSocket)) {
+      // Of a connection only: a server may emit an "upgrade" of its own that means something else.
       const { headers } = first as IncomingMessage;
       this.upgrades.set(second as InternalSocket, String(headers.upgrade ?? "").toLowerCase());
     }
@@ -86,7 +87,8 @@ export class Traffic {
 
   #opened(socket: WatchedSocket): void {
     if (this.sockets.has(socket)) return;
-    socket[OPENED_AT] = this.#now();
+    // 32 bits: a small integer costs no memory. It wraps after 24 days, and the life in #closed with it.
+    socket[OPENED_AT] = (Date.now() - this.#origin) | 0;
     this.sockets.add(socket);
     socket.on("close", this.#forget);
     this.#changed();
@@ -105,14 +107,10 @@ export class Traffic {
 
   #closed(socket: WatchedSocket): void {
     if (!this.sockets.delete(socket)) return;
-    const now = this.#now();
-    this.#meanLifeMs = meanLife(this.#meanLifeMs, now - (socket[OPENED_AT] ?? now));
+    const now = Date.now();
+    const life = (now - this.#origin - (socket[OPENED_AT] ?? 0)) | 0;
+    this.#meanLifeMs = meanLife(this.#meanLifeMs, Math.max(0, life));
     this.#lastClosedAt = now;
     this.#changed();
-  }
-
-  /** A small integer, which costs no memory. */
-  #now(): number {
-    return (Date.now() - this.#origin) | 0;
   }
 }

@@ -1,6 +1,7 @@
 /** Bad input: a clear error that says what, why and what to do, the right exit status, nothing started. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture, runCommand } from "../support/holdfast.ts";
@@ -67,12 +68,14 @@ describe("holdfast run, given", () => {
   }
 
   it("TypeScript: runs it where Node strips types, and says what is needed where it does not", async () => {
-    const file = join(fixture(""), "../../node_modules/.holdfast-types.ts");
-    mkdirSync(join(file, ".."), { recursive: true });
+    // Node strips no types below node_modules.
+    const folder = mkdtempSync(join(tmpdir(), "hf-types-"));
+    const file = join(folder, "app.ts");
     writeFileSync(file, "const text: string = 'typed';\nconsole.log(text);\nprocess.exit(0);\n");
     const result = await runCommand(["run", file, "-i", "1", "--max-restarts", "0"], {
       timeoutMs: 4000,
     }).catch((error: Error) => error);
+    rmSync(folder, { recursive: true, force: true });
     // Where it runs, the app ends at once and the supervisor waits to try again: the time-out of this test stops it.
     const said = result instanceof Error ? result.message : `${result.stdout}${result.stderr}`;
     if (process.features && "typescript" in process.features && process.features.typescript)

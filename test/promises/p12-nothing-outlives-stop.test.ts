@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture, runHoldfast } from "../support/holdfast.ts";
 import { startSlowLoad } from "../support/load.ts";
-import { expectNoLeftovers, isAlive, listenersOn } from "../support/processes.ts";
+import { connectionsOf, expectNoLeftovers, isAlive, listenersOn } from "../support/processes.ts";
 import { until } from "../support/until.ts";
 import { reload, stage, stop, workers } from "./stage.ts";
 
@@ -59,7 +59,12 @@ describe("P12: nothing outlives stop", () => {
     const { run, port } = await stage("puppet.mjs", { flags: ["--drain-timeout", "60s"] });
     const slow = startSlowLoad({ port, clients: 2, path: "/slow?ms=30000", timeoutMs: 40_000 });
     const idle = connect(port, "127.0.0.1").on("error", () => {});
-    await until(() => slow.ledger.pending === 2, { what: "requests in flight" });
+    const pids = [...workers(run).values()];
+    const open = (): number =>
+      [...connectionsOf(pids, port).values()].reduce((sum, each) => sum + each, 0);
+    await until(() => open() >= 3, { what: "requests with the workers" });
+    // Round trips: whoever has accepted has read by now.
+    for (let n = 0; n < 10; n++) await pidFrom(port, "/");
     run.signal("SIGTERM");
     await run.waitForLog((log) => log.msg.startsWith("stopping"));
     run.signal("SIGTERM");
