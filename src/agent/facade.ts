@@ -7,7 +7,7 @@ import type { Facade, Handle } from "./node-internals.ts";
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** What a facade stands for. */
-export interface Listener {
+export interface Listening {
   readonly request: ListenRequest;
   readonly shards: ReadonlyMap<number, Handle>;
   /** Set once the server has called listen(). */
@@ -16,7 +16,7 @@ export interface Listener {
 
 /** The handle `net` works with. A timer stands for it in the event loop, as in Node's own round robin. */
 export function createFacade(
-  listener: Listener,
+  listener: Listening,
   sockname: Readonly<Record<string, unknown>>,
   tell: { listening(): void; closed(): void },
 ): Facade {

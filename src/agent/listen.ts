@@ -6,22 +6,20 @@
  */
 
 import cluster from "node:cluster";
-import type { ListenRequest, SupervisorMessage } from "../link/agent-messages.ts";
+import type { SupervisorMessage } from "../link/agent-messages.ts";
 import type { Channel } from "./channel.ts";
-import { createFacade } from "./facade.ts";
+import { createFacade, type Listening } from "./facade.ts";
 import { type Ask, replaceGetServer, requestOf } from "./get-server.ts";
 import type { Facade, GetServer, Handle, InternalServer } from "./node-internals.ts";
 
 /** UV_EADDRINUSE on Linux and macOS, as libuv spells it. */
 const EADDRINUSE = process.platform === "darwin" ? -48 : -98;
 
-interface Listener {
-  readonly request: ListenRequest;
+/** A server that listens, or has asked to. */
+interface Listener extends Listening {
   readonly server: InternalServer;
   readonly shards: Map<number, Handle>;
   facade: Facade | null;
-  /** Set once the server has called listen(). */
-  backlog: number | null;
 }
 
 export interface ListenEvents {
