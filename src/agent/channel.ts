@@ -6,13 +6,15 @@ import {
   envelope,
   type SupervisorMessage,
 } from "../link/agent-messages.ts";
-import type { Handle } from "./node-internals.ts";
+import type { CountedChannel, Handle } from "./node-internals.ts";
 
 export interface Channel {
   /** `sent` hears when the message is on its way, or with an error that it never will be. */
   send(message: AgentMessage, handle?: Handle, sent?: (error: unknown) => void): void;
   on(listener: (message: SupervisorMessage, handle: Handle | undefined) => void): void;
   isOpen(): boolean;
+  /** Something is awaited from the supervisor: the process stays until what is returned has been called. */
+  hold(): () => void;
 }
 
 type Send = (
@@ -27,6 +29,8 @@ export function openChannel(): Channel {
   const send = process.send?.bind(process) as Send | undefined;
   // A supervisor that is gone must not become an error in the app.
   const swallow = (): void => {};
+  const { channel } = process as { channel?: CountedChannel };
+  letGo(channel);
   return {
     send(message, handle, sent = swallow) {
       if (process.connected && send) send(envelope(message), handle, undefined, sent);
@@ -41,5 +45,23 @@ export function openChannel(): Channel {
       });
     },
     isOpen: () => process.connected,
+    hold() {
+      let isHeld = true;
+      channel?.refCounted?.();
+      return () => {
+        if (isHeld) channel?.unrefCounted?.();
+        isHeld = false;
+      };
+    },
   };
+}
+
+/**
+ * A program that has finished its work ends, as under `fork()`, where the channel keeps it only while it
+ * listens to messages. In a worker `cluster` itself does, for ever. Called before the app runs: what is
+ * listening now is cluster.
+ */
+function letGo(channel: CountedChannel | undefined): void {
+  const own = process.listenerCount("message") + process.listenerCount("disconnect");
+  for (let n = 0; n < own; n++) channel?.unrefCounted?.();
 }

@@ -1,10 +1,14 @@
 /** The listening handle that `net` works with; it has no socket of its own. */
 
-import { chmodSync } from "node:fs";
+import { chmodSync, statSync } from "node:fs";
 import type { ListenRequest } from "../link/agent-messages.ts";
-import type { Facade, Handle } from "./node-internals.ts";
+import type { Facade, Handle, InternalServer } from "./node-internals.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** UV_READABLE, UV_WRITABLE and UV_UNKNOWN. */
+const READABLE = 1;
+const WRITABLE = 2;
+const UNKNOWN_ERROR = -4094;
 
 /** What a facade stands for. */
 export interface Listening {
@@ -48,15 +52,46 @@ export function createFacade(
       return 0;
     };
   } else {
-    // readableAll and writableAll: libuv adds the same rights to user, group and others.
-    facade.fchmod = (mode) => {
-      chmodSync(
-        String(listener.request.address),
-        0o700 | (mode & 1 ? 0o444 : 0) | (mode & 2 ? 0o222 : 0),
-      );
-      return 0;
-    };
+    facade.fchmod = (mode) => addRights(String(listener.request.address), mode);
   }
   facade.ref();
   return facade;
+}
+
+/** readableAll and writableAll, for user, group and others. Before libuv 1.51 beside the rights there are. */
+function addRights(path: string, mode: number): number {
+  try {
+    const wanted = (mode & READABLE ? 0o444 : 0) | (mode & WRITABLE ? 0o222 : 0);
+    const [major = 0, minor = 0] = process.versions.uv.split(".").map(Number);
+    const kept = major > 1 || minor >= 51 ? 0 : statSync(path).mode & 0o777;
+    chmodSync(path, kept | wanted);
+    return 0;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).errno ?? UNKNOWN_ERROR;
+  }
+}
+
+/**
+ * `net` sets the modes of a socket file right after it has asked for the handle, and passes over them
+ * where there is none yet, as in every cluster worker. So there is one for as long as `listen()` runs,
+ * which hands on what it is told.
+ */
+export function catchModes(server: InternalServer, told: (mode: number) => void): void {
+  if (server._handle) return;
+  const none = (): void => {};
+  const stand: Facade = {
+    onconnection: null,
+    listen: () => 0,
+    fchmod(mode) {
+      told(mode);
+      return 0;
+    },
+    close: none,
+    ref: none,
+    unref: none,
+  };
+  server._handle = stand;
+  process.nextTick(() => {
+    if (server._handle === stand) server._handle = null;
+  });
 }

@@ -17,12 +17,21 @@ export type Ask = (
   done: Parameters<GetServer>[2],
 ) => void;
 
-/** Everything the hook knows goes to `ask`; UDP and descriptors go on to Node's own cluster code. */
-export function replaceGetServer(ask: Ask): void {
+/**
+ * Everything the hook knows goes to `ask`; UDP and descriptors go on to Node's own cluster code, and
+ * `hold` keeps the process until that has its answer.
+ */
+export function replaceGetServer(ask: Ask, hold: () => () => void): void {
   const internal = cluster as unknown as { _getServer: GetServer };
   const original = internal._getServer;
   internal._getServer = (server, query, done) => {
-    if (!isStream(query)) return original.call(cluster, server, query, done);
+    if (!isStream(query)) {
+      const release = hold();
+      return original.call(cluster, server, query, (errno, handle) => {
+        release();
+        done(errno, handle);
+      });
+    }
     return ask(server, query, false, done);
   };
   replaceListen(ask);

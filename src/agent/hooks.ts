@@ -22,9 +22,11 @@ export interface HookRunner {
   drain(released: () => void): Promise<void>;
 }
 
-export function createHooks(slot: number, generation: number): HookRunner {
+/** `hold` keeps the process until what it returns is called: code that waits for its turn is work to come. */
+export function createHooks(slot: number, generation: number, hold: () => () => void): HookRunner {
   const stages: Record<DrainStage, Hook[]> = { consumers: [], rest: [] };
   const waiting: Hook[] = [];
+  let release: (() => void) | null = null;
   const draining = new AbortController();
   let isActive = false;
 
@@ -45,13 +47,17 @@ export function createHooks(slot: number, generation: number): HookRunner {
       onDrain: (stage, hook) => void stages[stage].push(hook),
       onActivate(hook) {
         if (isActive) void run(hook);
-        else waiting.push(hook);
+        else {
+          release ??= hold();
+          waiting.push(hook);
+        }
       },
     },
     activate() {
       if (isActive) return;
       isActive = true;
       for (const hook of waiting.splice(0)) void run(hook);
+      release?.();
     },
     async drain(released) {
       draining.abort();

@@ -41,13 +41,18 @@ export function watchMessageListeners(): () => boolean {
  * `cluster.worker.disconnect()` closes the servers and then the channel, after which the process ends
  * by itself. Node does so for the handles it made; these are ours.
  */
-export function closeBeforeDisconnect(servers: Iterable<InternalServer>): void {
+export function closeBeforeDisconnect(
+  servers: Iterable<InternalServer>,
+  hold: () => () => void,
+): void {
   const { worker } = cluster;
   if (!worker) return;
   const { disconnect } = worker;
   worker.disconnect = () => {
     worker.disconnect = disconnect;
     worker.exitedAfterDisconnect = true;
+    // Until the channel is closed, and the app has heard of it.
+    hold();
     const open = [...servers].filter((server) => server.listening);
     const closed = open.map((server) => new Promise((resolve) => server.close(resolve)));
     void Promise.all(closed).then(() => disconnect.call(worker));

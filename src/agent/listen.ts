@@ -8,7 +8,7 @@
 import cluster from "node:cluster";
 import type { SupervisorMessage } from "../link/agent-messages.ts";
 import type { Channel } from "./channel.ts";
-import { createFacade, type Listening } from "./facade.ts";
+import { catchModes, createFacade, type Listening } from "./facade.ts";
 import { type Ask, replaceGetServer, requestOf } from "./get-server.ts";
 import type { Facade, GetServer, Handle, InternalServer } from "./node-internals.ts";
 
@@ -20,6 +20,15 @@ interface Listener extends Listening {
   readonly server: InternalServer;
   readonly shards: Map<number, Handle>;
   facade: Facade | null;
+  /** What a socket file is to be for everybody: UV_READABLE, UV_WRITABLE. */
+  modes: number;
+}
+
+/** A server that waits for the supervisor's answer; the process stays until it is released. */
+interface Asked {
+  readonly listener: Listener;
+  readonly done: Parameters<GetServer>[2];
+  readonly release: () => void;
 }
 
 export interface ListenEvents {
@@ -35,7 +44,7 @@ export class ListenHook {
   readonly #events: ListenEvents;
   readonly #slot: number;
   readonly #listeners = new Map<string, Listener>();
-  readonly #asked = new Map<number, { listener: Listener; done: Parameters<GetServer>[2] }>();
+  readonly #asked = new Map<number, Asked>();
   readonly #ports0 = new Map<string, number>();
   #seq = 0;
   #hasLeft = false;
@@ -44,7 +53,7 @@ export class ListenHook {
     this.#channel = channel;
     this.#events = events;
     this.#slot = slot;
-    replaceGetServer((...asked) => this.#ask(...asked));
+    replaceGetServer((...asked) => this.#ask(...asked), channel.hold);
   }
 
   /** Gives a connection to the server that listens on the key; false when none does. */
@@ -59,6 +68,8 @@ export class ListenHook {
     const listener = this.#listeners.get(key);
     if (this.#hasLeft || !listener || listener.shards.has(shard)) return handle.close();
     listener.shards.set(shard, handle);
+    // The facade stands for it, so that server.unref() means what it says.
+    handle.unref?.();
     handle.onconnection = (error, client) => this.#accept(listener, error, client);
     if (listener.backlog !== null) handle.listen(listener.backlog);
   }
@@ -74,8 +85,9 @@ export class ListenHook {
     const found = this.#asked.get(seq);
     this.#asked.delete(seq);
     if (!found) return;
-    const { listener, done } = found;
+    const { listener, done, release } = found;
     const { key } = listener.request;
+    release();
     if (errno !== 0) {
       this.#listeners.delete(key);
       return done(errno, null);
@@ -85,6 +97,11 @@ export class ListenHook {
       listening: () => this.#channel.send({ t: "listening", key }),
       closed: () => this.#close(listener),
     });
+    const refused = listener.modes === 0 ? 0 : (listener.facade.fchmod?.(listener.modes) ?? 0);
+    if (refused !== 0) {
+      listener.facade.close();
+      return done(refused, null);
+    }
     done(0, listener.facade);
     announce(listener.server);
   }
@@ -105,11 +122,19 @@ export class ListenHook {
     const request = requestOf(server, query, suffix, this.#ports0);
     // Later, as Node does it: handlers may be attached after listen().
     if (this.#listeners.has(request.key)) return process.nextTick(done, EADDRINUSE, null);
-    const listener: Listener = { request, server, shards: new Map(), facade: null, backlog: null };
+    const listener: Listener = {
+      ...{ request, server, shards: new Map() },
+      ...{ facade: null, backlog: null, modes: 0 },
+    };
     this.#listeners.set(request.key, listener);
+    if (request.addressType === -1) {
+      catchModes(server, (mode) => {
+        listener.modes |= mode;
+      });
+    }
     this.#events.listening(server);
     this.#seq += 1;
-    this.#asked.set(this.#seq, { listener, done });
+    this.#asked.set(this.#seq, { listener, done, release: this.#channel.hold() });
     this.#channel.send({ t: "listen", seq: this.#seq, request });
   }
 

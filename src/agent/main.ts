@@ -8,6 +8,7 @@ import { isMainThread } from "node:worker_threads";
 import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts";
 import { type Channel, openChannel } from "./channel.ts";
 import { Drain } from "./drain.ts";
+import { outliveFullDisk } from "./full-disk.ts";
 import { Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
@@ -20,6 +21,8 @@ import { Traffic } from "./traffic.ts";
 
 /** Left of the drain timeout for the app's own clean-up when connections will not end. */
 const CLEANUP_RESERVE_MS = 2000;
+/** A signal raised in this process arrives in its event loop, which must still be there. */
+const SIGNAL_ARRIVES_MS = 100;
 
 function start(settings: AgentSettings): void {
   const channel = openChannel();
@@ -52,9 +55,9 @@ function start(settings: AgentSettings): void {
     },
     settings.slot,
   );
-  const hooks = createHooks(settings.slot, settings.generation);
+  const hooks = createHooks(settings.slot, settings.generation, channel.hold);
   (globalThis as Record<symbol, unknown>)[HOOKS] = hooks.hooks;
-  closeBeforeDisconnect(traffic.servers);
+  closeBeforeDisconnect(traffic.servers, channel.hold);
   const leave = createLeave({ traffic, listen, hooks, gate, channel }, settings);
   channel.on((message, handle) => obey(message, handle, { listen, hooks, gate, channel, leave }));
   process.on("uncaughtExceptionMonitor", (error: unknown) => {
@@ -112,11 +115,13 @@ function createLeave(
   const { traffic, listen, hooks, gate, channel } = parts;
   let drain: Drain | null = null;
   let isRaised = false;
+  let release = (): void => {};
   const listensToMessages = watchMessageListeners();
 
   const raise = (): void => {
     if (isRaised) return;
     isRaised = true;
+    setTimeout(release, SIGNAL_ARRIVES_MS);
     raiseStop(settings.shutdownMessage, listensToMessages);
   };
   /** Whatever is still open: the app's own clean-up gets its time before the supervisor's kill. */
@@ -128,6 +133,7 @@ function createLeave(
   return {
     begin(timeoutMs) {
       if (drain) return;
+      release = channel.hold();
       listen.leave();
       gate.leave();
       const hooked = hooks.drain(() => channel.send({ t: "released" }));
@@ -149,5 +155,6 @@ const settings = process.env.HOLDFAST_AGENT;
 hideAgent();
 if (settings !== undefined && isMainThread) {
   keepOutputWhole();
+  outliveFullDisk();
   start(JSON.parse(settings) as AgentSettings);
 }

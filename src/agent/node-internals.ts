@@ -14,6 +14,12 @@ export interface Handle {
   setBlocking?(blocking: boolean): number;
 }
 
+/** `process.channel`, which counts who wants the process to stay for it: listeners, and writes under way. */
+export interface CountedChannel {
+  refCounted?(): void;
+  unrefCounted?(): void;
+}
+
 /** What `net` needs of a listening handle; ours has no socket of its own. */
 export interface Facade extends Handle {
   getsockname?(out: Record<string, unknown>): number;

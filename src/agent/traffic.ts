@@ -51,13 +51,12 @@ export class Traffic {
       b: unknown,
       ...rest: unknown[]
     ) {
-      if (event === "request") return emit.call(this, event, a, b);
-      if (event === "connection") {
-        traffic.#opened(a as InternalSocket);
-        // As Node emits it. Apps that emit it themselves may say more.
-        if (b === undefined && rest.length === 0) return emit.call(this, event, a);
-      } else traffic.#observe(event, a, b);
-      return Reflect.apply(emit, this, [event, a, b, ...rest]);
+      if (event === "connection") traffic.#opened(a as InternalSocket);
+      else if (event !== "request") traffic.#observe(event, a, b);
+      // As Node emits most. Apps that emit themselves may say more.
+      if (rest.length > 0) return Reflect.apply(emit, this, [event, a, b, ...rest]);
+      if (b !== undefined) return emit.call(this, event, a, b);
+      return a === undefined ? emit.call(this, event) : emit.call(this, event, a);
     } as typeof server.emit;
   }
 
@@ -80,8 +79,8 @@ export class Traffic {
     else if (event === "session") this.#session(first as ServerHttp2Session);
     else if (event === "upgrade" && this.sockets.has(second as InternalSocket)) {
       // Of a connection only: a server may emit an "upgrade" of its own that means something else.
-      const { headers } = first as IncomingMessage;
-      this.upgrades.set(second as InternalSocket, String(headers.upgrade ?? "").toLowerCase());
+      const { headers } = (first ?? {}) as Partial<IncomingMessage>;
+      this.upgrades.set(second as InternalSocket, String(headers?.upgrade ?? "").toLowerCase());
     }
   }
 

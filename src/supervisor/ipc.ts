@@ -4,11 +4,9 @@
  */
 
 import type { ChildProcess } from "node:child_process";
+import { boundedLines, readLine } from "./ipc-lines.ts";
 import { type ChannelHandle, channelOf, type Handle } from "./node-internals.ts";
 
-const NEWLINE = 0x0a;
-/** A longer message is dropped. Socket handles and our own messages are far smaller. */
-export const LONGEST_MESSAGE_BYTES = 8 * 1024 * 1024;
 /** A worker that sends more is read again in the next interval: it waits, the supervisor does not grow. */
 const BYTES_PER_INTERVAL = 4 * 1024 * 1024;
 const INTERVAL_MS = 100;
@@ -19,33 +17,68 @@ export type IpcFault = "malformed" | "too-long" | "hostile";
 export function readSafely(child: ChildProcess, onFault: (fault: IpcFault) => void): void {
   const channel = channelOf(child);
   const original = channel.onread;
-  const lines = boundedLines(onFault);
+  const lines = boundedLines(() => onFault("too-long"));
   const throttle = throttleReads(channel, () => child.connected);
   let handle: Handle | null = null;
+  let bytesRead = channel.bytesRead;
 
   channel.onread = function (this: ChannelHandle, bytes) {
-    if (!bytes) return original.call(this, bytes);
-    if (channel.pendingHandle) handle = channel.pendingHandle;
+    if (!bytes) {
+      handle?.close();
+      return end(child, () => original.call(this, bytes));
+    }
+    // Node 26 may hand over a buffer that is longer than what was read into it.
+    const chunk = Buffer.from(bytes, 0, channel.bytesRead - bytesRead);
+    bytesRead = channel.bytesRead;
+    const isNew = channel.pendingHandle !== null;
+    if (isNew && handle) forsake(child, handle);
+    handle = channel.pendingHandle ?? handle;
     channel.pendingHandle = null;
-    throttle(bytes.byteLength);
-    for (const line of lines(Buffer.from(bytes))) {
-      const message = parse(line, onFault);
+    throttle(chunk.length);
+    const found = lines.push(chunk);
+    for (const line of found) {
+      const message = readLine(line, () => onFault("malformed"));
       if (message === undefined) continue;
       const isHandle = isNodeMessage(message) && message.cmd === "NODE_HANDLE";
       deliver(child, message, isHandle ? (handle ?? undefined) : undefined, onFault);
       if (isHandle) handle = null;
     }
+    // A handle comes with the bytes of its own line, the last in them: that line has been dropped.
+    const isOver = isNew ? !lines.isOpen() : found.length > 0;
+    if (handle && isOver) {
+      forsake(child, handle);
+      handle = null;
+    }
   };
 }
 
-function parse(line: Buffer, onFault: (fault: IpcFault) => void): unknown {
-  if (line.length === 0) return undefined;
-  try {
-    return JSON.parse(line.toString("utf8")) as unknown;
-  } catch {
-    onFault("malformed");
-    return undefined;
-  }
+/** The parts of a ChildProcess that send (lib/internal/child_process.js, 20 to 26). */
+interface Sender {
+  /** What waits until a handle that was sent has been acknowledged. */
+  _handleQueue: { readonly callback?: (error: Error) => void }[] | null;
+  _send(message: object, handle: null, isQuiet: true): void;
+}
+
+/**
+ * The channel has ended. Node forgets what waits behind a handle that was never acknowledged, without a
+ * word and without its "disconnect".
+ */
+function end(child: ChildProcess, read: () => void): void {
+  const sender = child as unknown as Sender;
+  const waiting = sender._handleQueue ?? [];
+  sender._handleQueue = null;
+  read();
+  for (const { callback } of waiting) callback?.(new Error("the worker's channel has ended"));
+}
+
+/**
+ * Closes a handle whose message is lost, so that no client hangs on it, and acknowledges it: the worker
+ * sends nothing more before that.
+ */
+function forsake(child: ChildProcess, handle: Handle): void {
+  handle.close();
+  if (!child.connected) return;
+  (child as unknown as Sender)._send({ cmd: "NODE_HANDLE_ACK" }, null, true);
 }
 
 /** Node's own listeners assert on forged acknowledgements; that ends here, too. */
@@ -68,35 +101,6 @@ function isNodeMessage(message: unknown): message is { cmd: string } {
     cmd?: unknown;
   };
   return typeof cmd === "string" && cmd.startsWith("NODE_");
-}
-
-/** Complete lines of a stream of chunks; one that grows over the limit is dropped up to its end. */
-function boundedLines(onFault: (fault: IpcFault) => void): (chunk: Buffer) => readonly Buffer[] {
-  let parts: Buffer[] = [];
-  let size = 0;
-  let isDropping = false;
-  return (chunk) => {
-    const found: Buffer[] = [];
-    let from = 0;
-    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
-      if (!isDropping) found.push(Buffer.concat([...parts, chunk.subarray(from, at)]));
-      isDropping = false;
-      parts = [];
-      size = 0;
-      from = at + 1;
-    }
-    if (from < chunk.length && !isDropping) {
-      parts.push(chunk.subarray(from));
-      size += chunk.length - from;
-    }
-    if (size > LONGEST_MESSAGE_BYTES) {
-      onFault("too-long");
-      isDropping = true;
-      parts = [];
-      size = 0;
-    }
-    return found;
-  };
 }
 
 function throttleReads(channel: ChannelHandle, isOpen: () => boolean): (bytes: number) => void {

@@ -80,17 +80,26 @@ async function listen(
   const running = runner.workers.get(id);
   if (!running || !runner.worker(id)) return runner.listeners.forget(id);
   running.hasListened = true;
-  if (bound.errno !== 0) {
-    const fault = explain(request, bound.errno);
-    running.portFault = fault.message;
-    // Before anything was ever ready there is nothing to protect: say it once instead of crashing n times.
-    if (fault instanceof HoldfastError && !runner.hasServed) return runner.fail(fault);
-  } else if (isFirst(runner, id)) {
+  // The app may have an answer to this, such as the next port: it hears of it as under plain Node.
+  if (bound.errno !== 0) running.portFault = explain(request, bound.errno);
+  else if (isFirst(runner, id)) {
     // Listening makes it ready, so it must be reachable when it says that it listens.
     runner.gatekeeper.introduce(id);
     runner.listeners.welcome(id, request.key);
   } else runner.listeners.seat(request.key);
   running.process.send({ t: "bound", seq, ...bound });
+}
+
+/**
+ * Why the app cannot run here, when this worker ends now: it died for want of an address. Once anything
+ * was ever ready there is something to protect, and the worker is replaced like any other.
+ */
+export function lacksAddress(runner: AppRunner, id: number): HoldfastError | null {
+  const { portFault, uncaught } = runner.workers.get(id) ?? {};
+  if (!(portFault instanceof HoldfastError) || runner.hasServed) return null;
+  // It may have found another address, and died of something else.
+  const isCause = uncaught?.includes("EADDRINUSE") || !runner.listeners.isOpenBy(id, null);
+  return isCause ? portFault : null;
 }
 
 /** Nobody accepts yet, and listening is all this worker needs to be ready. */

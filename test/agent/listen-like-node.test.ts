@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,8 @@ import { reload, stage, stop, workers } from "../promises/stage.ts";
 import { fixture, freePort, projectRoot } from "../support/holdfast.ts";
 import { Output } from "../support/output.ts";
 import { expectNoLeftovers, killLeftovers, MARKER_VARIABLE } from "../support/processes.ts";
-import { getJson, servedBy } from "./served.ts";
+import { until } from "../support/until.ts";
+import { get, getJson, heard, servedBy } from "./served.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hf-like-"));
 const marker = `like-${process.pid}-${Date.now().toString(36)}`;
@@ -39,6 +40,62 @@ describe("an app that listens finds what plain Node gives it", () => {
     await run.waitForLine(/^attempt: over/);
     expect(attempts(run.stdout.join("\n"))).toEqual(attempts(plain.stdout));
     expect(run.stderr).toEqual([]);
+    await stop(run);
+  });
+
+  it("when another process has the port: the error, and the next port serves", async () => {
+    const other = net.createServer().listen(0, host);
+    await once(other, "listening");
+    const PORT = String((other.address() as net.AddressInfo).port);
+    const port = await freePort();
+    const env = { PORT, NEXT_PORT: String(port) };
+    const { run } = await stage("apps/next-port.mjs", { env });
+    const error = `next-port: EADDRINUSE bind ${host}:${PORT}`;
+    expect(run.stdout.filter((line) => line === error)).toHaveLength(2);
+    await until(async () => (await get({ port })).status === 200, { what: "the next port" });
+    expect(run.logs.filter((log) => log.level === "error")).toEqual([]);
+    expect(await reload(run, 1)).toBe("done");
+    await stop(run);
+    other.close();
+  });
+
+  it("when it does nothing about that: the run ends and names the port", async () => {
+    const other = net.createServer().listen(0, host);
+    await once(other, "listening");
+    const PORT = String((other.address() as net.AddressInfo).port);
+    // It counts as ready, by its age, before it has tried.
+    const env = { PORT, SAY_ONLY: "1", BOOT_MS: "800" };
+    const { run } = await stage("apps/next-port.mjs", { env, ready: false });
+    expect((await run.exited).code).toBe(1);
+    other.close();
+    expect(run.stdout).toContain(`next-port: EADDRINUSE bind ${host}:${PORT}`);
+    expect(run.stderr.join("\n")).toContain(`The address ${host}:${PORT} is in use by process `);
+  });
+
+  it("the rights of a UNIX socket file: readableAll and writableAll", async () => {
+    const rights = [{}, { readableAll: true }, { writableAll: true, exclusive: true }];
+    const both = { readableAll: true, writableAll: true };
+    const servers = (name: string) =>
+      [...rights, both].map((options, n) => ({
+        ...{ name: `path${n}`, path: join(folder, `${name}${n}.sock`), only: "0" },
+        ...options,
+      }));
+    const modes = (name: string) =>
+      servers(name).map(({ path }) => (statSync(path).mode & 0o777).toString(8));
+    const env = { PORT: "0", LISTEN: JSON.stringify(servers("plain")), NODE_APP_INSTANCE: "0" };
+    const plain = spawn(process.execPath, [fixture("apps/listeners.mjs")], { env });
+    const output = new Output(plain, "plain node");
+    await output.wait(() => output.findLine(/^listening path3/), "that it listens");
+    const expected = modes("plain");
+    plain.kill("SIGKILL");
+    await output.exited;
+    expect(new Set(expected).size).toBeGreaterThan(1);
+
+    const LISTEN = JSON.stringify(servers("held"));
+    const { run } = await stage("apps/listeners.mjs", { env: { LISTEN }, instances: 1 });
+    await heard(run, "listening", "path3", 1);
+    expect(modes("held")).toEqual(expected);
+    for (const { path } of servers("held")) await servedBy({ path }, 1);
     await stop(run);
   });
 

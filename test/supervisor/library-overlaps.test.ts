@@ -58,13 +58,18 @@ describe("calls that overlap", () => {
     expect(supervisor.status()[0]).toMatchObject({ status: "stopped", workers: [] });
   });
 
-  it("a restart during a reload replaces everything; the reload's call is told", async () => {
+  it("a restart during a reload replaces everything; the calls of that one and of the one queued are told", async () => {
     const { supervisor, seen } = embed(await puppet());
     await supervisor.start();
-    const running = ending(supervisor.reload());
+    const failure = (reload: Promise<number>) => reload.catch((error: unknown) => error);
+    const [running, queued] = [failure(supervisor.reload()), failure(supervisor.reload())];
     await seen("worker:ready 0/2");
     await supervisor.restart();
-    expect(await running).toBe("HF_RELOAD_FAILED");
+    const superseded = expect.objectContaining({
+      code: "HF_RELOAD_FAILED",
+      message: expect.stringContaining("superseded by a restart"),
+    });
+    expect([await running, await queued]).toEqual([superseded, superseded]);
     const [app] = supervisor.status();
     expect(app).toMatchObject({ generation: 3, ready: 2, reloading: false, mixed: false });
     expect(app?.workers.map(({ generation }) => generation)).toEqual([3, 3]);

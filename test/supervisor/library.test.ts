@@ -41,7 +41,7 @@ describe("createSupervisor", () => {
     expect(await supervisor.reload()).toBe(2);
     inOrder(
       events,
-      ...["worker:start 0/2", "reload:start 2", "worker:ready 0/2", "worker:drain 0/1"],
+      ...["reload:start 2", "worker:start 0/2", "worker:ready 0/2", "worker:drain 0/1"],
       ...["worker:ready 1/2", "worker:drain 1/1", "worker:exit 1/1"],
       "reload:done 2",
     );
@@ -50,14 +50,14 @@ describe("createSupervisor", () => {
 
     await supervisor.scale(4);
     expect(status()).toMatchObject({ instances: 4, ready: 4 });
-    inOrder(events, "worker:start 3/2", "app:scaled", "worker:ready 3/2");
+    inOrder(events, "app:scaled", "worker:start 3/2", "worker:ready 3/2");
     await supervisor.scale(1);
     expect(status()).toMatchObject({ instances: 1, ready: 1 });
     expect(status()?.workers.map(({ slot }) => slot)).toEqual([0]);
 
     const [before] = status()?.workers ?? [];
     await supervisor.restart();
-    inOrder(events, "worker:drain 0/2", "worker:start 0/3", "worker:ready 0/3");
+    inOrder(events, "worker:drain 0/2", "worker:exit 0/2", "worker:start 0/3", "worker:ready 0/3");
     expect(isAlive(before?.pid ?? -1)).toBe(false);
     expect(status()?.workers[0]?.pid).not.toBe(before?.pid);
     expect((await getJson<{ slot: string }>({ port: app.port })).slot).toBe("0");

@@ -1,0 +1,104 @@
+/** How a worker comes to be, and how its app hears of what becomes of it. */
+
+import type { Worker } from "../core/worker.ts";
+import type { Outlets } from "../logs/outlet.ts";
+import type { AppRunner } from "./app-runner.ts";
+import { probePath } from "./launch.ts";
+import { type Launch, spawnWorker, type WorkerListener } from "./processes.ts";
+import { exitOf, RunningWorker } from "./running-worker.ts";
+import { hearWorker, lacksAddress } from "./worker-messages.ts";
+
+/** A channel that closes is usually a process that ends: its exit gets this long to be the news. */
+const EXIT_AFTER_DISCONNECT_MS = 500;
+
+/** What a worker's process gets of the supervisor around it. */
+export interface Surroundings {
+  readonly outlets: Outlets;
+  readonly marker: string;
+}
+
+/** Starts the worker's process; where that fails, the app hears of an exit like any other. */
+export function startWorker(runner: AppRunner, worker: Worker, around: Surroundings): void {
+  const { id, slot, generation } = worker;
+  const launch = launchOf(runner, generation, id);
+  if (!launch) return;
+  const { options } = runner;
+  const settings = {
+    worker: id,
+    slot,
+    generation,
+    probe: probePath(options),
+    shutdownMessage: options.shutdownMessage,
+  };
+  const outlet = around.outlets(options, slot);
+  const listener = listenerOf(runner, id);
+  const process = spawnWorker(launch, settings, around.marker, outlet.stdio, listener);
+  runner.workers.set(id, new RunningWorker(process, outlet.started(process)));
+}
+
+function listenerOf(runner: AppRunner, id: number): WorkerListener {
+  let isGone = false;
+  return {
+    message: (message, handle) => hearWorker(runner, id, message, handle),
+    cluster: (message, child) => runner.clusterHandles.answer(message, child),
+    appMessage(message) {
+      if (message === "ready" && runner.options.ready === "message") {
+        runner.dispatch({ type: "worker-ready", worker: id });
+      }
+      runner.reporter.message(id, message);
+    },
+    disconnected() {
+      const tell = (): void => {
+        if (!isGone) runner.dispatch({ type: "worker-disconnected", worker: id });
+      };
+      setTimeout(tell, EXIT_AFTER_DISCONNECT_MS).unref();
+    },
+    exited(code, signal) {
+      isGone = true;
+      exited(runner, id, code, signal);
+    },
+    spawnFailed: (error) => spawnFailed(runner, id, error),
+    fault: (fault) => runner.reporter.fault(id, fault),
+  };
+}
+
+function exited(
+  runner: AppRunner,
+  id: number,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): void {
+  const fault = lacksAddress(runner, id);
+  // Said once, instead of n workers that crash again and again.
+  if (fault && runner.app.status === "running") runner.fail(fault);
+  const death = runner.workers.get(id)?.death(code, signal);
+  if (!death) return;
+  const exit = runner.reporter.remember(id, death);
+  runner.dispatch({ type: "worker-exited", worker: id, exit });
+}
+
+/** What the generation runs. When that cannot be found any more, the worker fails like a process would. */
+function launchOf(runner: AppRunner, generation: number, worker: number): Launch | null {
+  try {
+    const launch = runner.launches.get(generation) ?? runner.resolve();
+    runner.launches.set(generation, launch);
+    return launch;
+  } catch (error) {
+    queueMicrotask(() => spawnFailed(runner, worker, error as Error));
+    return null;
+  }
+}
+
+function spawnFailed(runner: AppRunner, id: number, error: Error): void {
+  const death = {
+    code: null,
+    signal: null,
+    uncaught: error.message,
+    heapExhausted: false,
+    oomKilled: false,
+    stopped: false,
+  };
+  const exit = { ...exitOf(death), reason: "spawn_failed" as const };
+  runner.reporter.remember(id, death);
+  runner.dispatch({ type: "worker-exited", worker: id, exit });
+}

@@ -1,0 +1,73 @@
+/** What an app's servers emit passes through the agent unchanged, and the lives of connections are told right. */
+
+import net from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Traffic } from "../../src/agent/traffic.ts";
+
+type Server = Parameters<Traffic["watch"]>[0];
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A watched server that never listens: the test emits what it wants to see. */
+function watched(): { server: net.Server; traffic: Traffic } {
+  const server = net.createServer();
+  const traffic = new Traffic(() => {});
+  traffic.watch(server as Server);
+  return { server, traffic };
+}
+
+describe("events that an app emits on its own server", () => {
+  it("reach its listeners with all they carry", () => {
+    const { server, traffic } = watched();
+    const heard: unknown[][] = [];
+    for (const name of ["connection", "request", "upgrade", "its own"])
+      server.on(name, (...all: unknown[]) => heard.push([name, ...all]));
+    const socket = new net.Socket();
+    const events: [string, ...unknown[]][] = [
+      ["connection", socket],
+      ["connection", socket, "one"],
+      ["connection", socket, undefined, "two", 3],
+      ["request", {}, {}],
+      ["request", {}, {}, "extra"],
+      ["upgrade", {}, socket, Buffer.alloc(0), "more"],
+      ["its own", 1, 2, 3, 4, 5],
+      ["its own"],
+    ];
+    for (const [name, ...all] of events) expect(server.emit(name, ...all)).toBe(true);
+    expect(heard).toEqual(events);
+    expect(traffic.open).toBe(1);
+    socket.destroy();
+  });
+
+  it.each([[{}], [undefined], [null], [{ headers: null }]])(
+    "may be an upgrade whose request has no headers: %j",
+    (request) => {
+      const { server, traffic } = watched();
+      const socket = new net.Socket();
+      server.emit("connection", socket);
+      expect(server.emit("upgrade", request, socket)).toBe(false);
+      expect(traffic.upgrades.get(socket as never)).toBe("");
+      socket.destroy();
+    },
+  );
+});
+
+describe("the life of a connection", () => {
+  it.each([1, 2, 3])("is right beyond the end of a 32-bit clock, for the time %i", async (nth) => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { server, traffic } = watched();
+    const start = Date.now();
+    for (const offset of [-500, -1, 0]) {
+      vi.setSystemTime(start + nth * 2 ** 31 + offset);
+      const socket = new net.Socket();
+      server.emit("connection", socket);
+      vi.setSystemTime(start + nth * 2 ** 31 + offset + 1000);
+      const closed = new Promise((resolve) => socket.once("close", resolve));
+      socket.destroy();
+      await closed;
+      expect(traffic.meanLifeMs).toBe(1000);
+    }
+  });
+});
