@@ -12,8 +12,10 @@ export function converge(app: App, now: number, policy: AppPolicy): App {
   return start(activate(sized, policy), now, policy);
 }
 
-/** A worker of the target generation that has proven itself serves this slot. */
+/** A worker of the target generation that has proven itself serves this slot, or has done its work. */
 function isServed(app: App, slot: number): boolean {
+  const { done = false, failed = false } = app.histories[slot] ?? {};
+  if (done && !failed) return true;
   return app.workers.some(
     (worker) =>
       worker.slot === slot &&

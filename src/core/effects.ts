@@ -21,11 +21,13 @@ export type Effect =
   | { readonly type: "report"; readonly report: Report };
 
 export type Report =
+  | { readonly type: "worker-started"; readonly worker: Worker }
   | { readonly type: "worker-ready"; readonly worker: Worker }
   | { readonly type: "worker-exited"; readonly worker: Worker; readonly reason: ExitReason }
   | { readonly type: "slot-waiting"; readonly slot: number; readonly history: RestartHistory }
   | { readonly type: "slot-failed"; readonly slot: number; readonly history: RestartHistory }
   | { readonly type: "slot-recovered"; readonly slot: number }
+  | { readonly type: "slot-done"; readonly slot: number }
   | { readonly type: "reload-started"; readonly reload: Reload }
   | {
       readonly type: "reload-progress";
@@ -74,21 +76,19 @@ export function effectsBetween(before: App, after: App): readonly Effect[] {
       )
       .map(({ is }): Effect => ({ type: "hurry", worker: is })),
     ...entered("killing").map((worker): Effect => ({ type: "kill", worker })),
-    ...reports(before, after, entered("ready"), entered("exited")).map(
-      (report): Effect => ({ type: "report", report }),
-    ),
+    ...reports(before, after, entered).map((report): Effect => ({ type: "report", report })),
   ];
 }
 
+/** Causes first: a worker's start is told after the exit, the reload or the scaling that made it needed. */
 function reports(
   before: App,
   after: App,
-  ready: readonly Worker[],
-  exited: readonly Worker[],
+  entered: (phase: Worker["phase"]) => readonly Worker[],
 ): readonly Report[] {
   return [
-    ...ready.map((worker): Report => ({ type: "worker-ready", worker })),
-    ...exited.map(
+    ...entered("ready").map((worker): Report => ({ type: "worker-ready", worker })),
+    ...entered("exited").map(
       (worker): Report => ({ type: "worker-exited", worker, reason: exitReason(worker) }),
     ),
     ...slotReports(before, after),
@@ -96,6 +96,7 @@ function reports(
     ...(after.size === before.size
       ? []
       : [{ type: "app-scaled", size: after.size } satisfies Report]),
+    ...entered("starting").map((worker): Report => ({ type: "worker-started", worker })),
     ...(after.status === "stopped" && before.status !== "stopped"
       ? [{ type: "app-stopped" } satisfies Report]
       : []),
@@ -105,6 +106,7 @@ function reports(
 function slotReports(before: App, after: App): readonly Report[] {
   return after.histories.flatMap((history, slot): readonly Report[] => {
     const was = before.histories[slot];
+    if (history.done && !history.failed) return was?.done ? [] : [{ type: "slot-done", slot }];
     if (history.failed && history.retryAt !== was?.retryAt)
       return [{ type: "slot-failed", slot, history }];
     if (was?.failed && !history.failed) return [{ type: "slot-recovered", slot }];

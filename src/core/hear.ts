@@ -3,7 +3,7 @@
 import type { App, AppEvent, AppPolicy, Moment } from "./app.ts";
 import { startsQuietly } from "./converge.ts";
 import { abandonReload, beginReload, blame } from "./reload.ts";
-import { afterCrash, afterSettling, FRESH, type RestartHistory } from "./restarts.ts";
+import { afterCrash, afterLast, afterSettling, FRESH, type RestartHistory } from "./restarts.ts";
 import { isCrash, stepWorker, type Worker, type WorkerEvent } from "./worker.ts";
 
 /** The state once the event, and every deadline that has passed, has been heard. */
@@ -13,7 +13,7 @@ export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolic
     case "tick":
       return told;
     case "start":
-      return told.status === "idle" ? { ...told, status: "running" } : told;
+      return start(told);
     case "worker-ready":
       return tell(told, event.worker, { type: "ready" }, moment, policy);
     case "worker-listening":
@@ -27,7 +27,7 @@ export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolic
     case "worker-released":
       return patch(told, event.worker, { released: true });
     case "scale":
-      return told.status === "running" ? { ...told, size: event.size } : told;
+      return told.status === "stopping" ? told : { ...told, size: event.size };
     case "reload":
       return beginReload(told, event.canGoBack);
     case "restart":
@@ -85,12 +85,22 @@ function remember(app: App, before: Worker, after: Worker, moment: Moment, polic
   if (after.settled && !before.settled) return withHistory(app, after.slot, afterSettling);
   const left = after.phase === "draining" && after.leaving === "disconnected";
   if (!isCrash(after) && !left) return app;
+  const last = isCrash(after)
+    ? afterLast(app.histories[after.slot] ?? FRESH, after.exit?.code ?? null, policy)
+    : null;
+  if (last) return withHistory(app, after.slot, () => last);
   // New code that fails ends its reload; the slot's budget belongs to what serves in it.
   const isUnproven =
     app.target !== app.stable && after.generation === app.target && !before.settled;
   if (isUnproven) return app;
   const crash = { ...moment, healthy: before.settled };
   return withHistory(app, after.slot, (history) => afterCrash(history, crash, policy));
+}
+
+/** What was stopped starts anew: nothing that ended before counts against it. */
+function start(app: App): App {
+  if (app.status !== "idle" && app.status !== "stopped") return app;
+  return { ...app, status: "running", histories: [], listening: [] };
 }
 
 function stop(app: App): App {
@@ -123,7 +133,7 @@ function restart(
 function renew(app: App): App {
   const newest = app.newest + 1;
   return {
-    ...abandonReload(app, "a restart replaced it"),
+    ...abandonReload(app, "it was superseded by a restart of all workers"),
     newest,
     target: newest,
     stable: newest,

@@ -42,7 +42,8 @@ export function beginReload(app: App, canGoBack: boolean): App {
 /** A newcomer that fails before it has settled ends the reload, or the way back from one. */
 export function blame(app: App, before: Worker, after: Worker): App {
   const { reload } = app;
-  const isFailure = isCrash(after) || after.leaving === "disconnected";
+  const { done = false, failed = false } = app.histories[after.slot] ?? {};
+  const isFailure = (isCrash(after) && !(done && !failed)) || after.leaving === "disconnected";
   if (!reload || !isFailure || before.settled || after.generation !== app.target) return app;
   if (app.target === app.stable) return reload.failure ? stayMixed(app, reload.failure) : app;
   const isUntouched = !app.workers.some((worker) => servesAlone(app, worker, after));

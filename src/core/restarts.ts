@@ -11,6 +11,12 @@ export interface RestartPolicy {
   readonly maxRestarts: number;
   /** The rolling window of the budget, and how long a failed slot rests. Milliseconds. */
   readonly restartWindowMs: number;
+  /** On top of the backoff, before every restart. Milliseconds. */
+  readonly restartDelayMs: number;
+  /** False: a worker that ends by itself is never followed by another. */
+  readonly autorestart: boolean;
+  /** Exit codes that mean "done": no other worker follows. */
+  readonly stopExitCodes: readonly number[];
 }
 
 /** What a slot remembers of its deaths. */
@@ -23,9 +29,33 @@ export interface RestartHistory {
   readonly retryAt: number;
   /** The budget is spent: one try per window (half-open) until a worker settles. */
   readonly failed: boolean;
+  /** Its worker has ended and none follows: its work is done, or, with `failed`, will not be. */
+  readonly done: boolean;
 }
 
-export const FRESH: RestartHistory = { crashes: [], streak: 0, retryAt: 0, failed: false };
+export const FRESH: RestartHistory = {
+  crashes: [],
+  streak: 0,
+  retryAt: 0,
+  failed: false,
+  done: false,
+};
+
+/** The history after an end that no restart follows; null where one does. `code` is null after a signal. */
+export function afterLast(
+  history: RestartHistory,
+  code: number | null,
+  { autorestart, stopExitCodes }: RestartPolicy,
+): RestartHistory | null {
+  const isGood = code !== null && stopExitCodes.includes(code);
+  if (autorestart && !isGood) return null;
+  return {
+    ...history,
+    done: true,
+    failed: !isGood && code !== 0,
+    retryAt: Number.POSITIVE_INFINITY,
+  };
+}
 
 /**
  * The history after a crash at `now`. `healthy`: the worker had been ready for `minUptimeMs`.
@@ -41,9 +71,10 @@ export function afterCrash(
   const streak = healthy ? 0 : history.streak + 1;
   const crashes = [...history.crashes.filter((at) => at > now - policy.restartWindowMs), now];
   if (history.failed || crashes.length > policy.maxRestarts) {
-    return { crashes, streak, failed: true, retryAt: now + policy.restartWindowMs };
+    return { crashes, streak, failed: true, done: false, retryAt: now + policy.restartWindowMs };
   }
-  return { crashes, streak, failed: false, retryAt: now + backoff(streak, random, policy) };
+  const retryAt = now + policy.restartDelayMs + backoff(streak, random, policy);
+  return { crashes, streak, failed: false, done: false, retryAt };
 }
 
 /**

@@ -17,8 +17,11 @@ export interface WorkerStatus {
 
 export interface SlotStatus {
   readonly slot: number;
-  /** `failed`: the restart budget is spent, one try per window; `waiting`: in backoff. */
-  readonly state: "ready" | "starting" | "waiting" | "failed" | "empty";
+  /**
+   * `failed`: the restart budget is spent, one try per window, or none where nothing restarts it;
+   * `waiting`: in backoff; `done`: its worker has ended as it should.
+   */
+  readonly state: "ready" | "starting" | "waiting" | "failed" | "done" | "empty";
   /** Crashes within the restart window. */
   readonly crashes: number;
   /** Milliseconds until the next try, null when none is due. */
@@ -73,16 +76,18 @@ export function snapshot(app: App, now: number, facts: Facts): AppStatus {
 function slotStatus(app: App, slot: number, now: number): SlotStatus {
   const history = app.histories[slot] ?? FRESH;
   const phases = app.workers.filter((worker) => worker.slot === slot).map((worker) => worker.phase);
-  const isWaiting = history.retryAt > now;
+  const isWaiting = history.retryAt > now && !history.done;
   const state = phases.includes("ready")
     ? "ready"
     : phases.includes("starting")
       ? "starting"
       : history.failed
         ? "failed"
-        : isWaiting
-          ? "waiting"
-          : "empty";
+        : history.done
+          ? "done"
+          : isWaiting
+            ? "waiting"
+            : "empty";
   return {
     slot,
     state,

@@ -13,6 +13,9 @@ const POLICY: AppPolicy = {
   backoffCapMs: 15_000,
   maxRestarts: 3,
   restartWindowMs: 60_000,
+  restartDelayMs: 0,
+  autorestart: true,
+  stopExitCodes: [],
   strategy: "rolling",
   ready: "listen",
   handover: false,
@@ -75,6 +78,8 @@ function line(effect: Effect): string {
 
 function told(report: Report): string {
   switch (report.type) {
+    case "worker-started":
+      return `started w${report.worker.id}`;
     case "worker-ready":
       return `ready w${report.worker.id}`;
     case "worker-exited":
@@ -84,6 +89,8 @@ function told(report: Report): string {
       return `${report.type} slot=${report.slot} until ${report.history.retryAt}`;
     case "slot-recovered":
       return `slot-recovered slot=${report.slot}`;
+    case "slot-done":
+      return `slot-done slot=${report.slot}`;
     case "reload-progress":
       return `reload-progress ${report.renewed} of ${report.of}`;
     case "reload-failed":
@@ -186,6 +193,17 @@ describe("scenarios", () => {
         .tell("restart", { type: "restart", slots: "all" })
         .exits(1)
         .listens(3),
+    "jobs-that-are-done": () =>
+      new Story(2, { stopExitCodes: [3] })
+        .exits(1, 3)
+        .exits(2, 1)
+        .waits(100)
+        .exits(3, 3)
+        .tell("reload", reload(true))
+        .exits(4, 3)
+        .exits(5, 3),
+    "never-restarted": () => new Story(2, { autorestart: false }).exits(1, 0).exits(2, 1).waits(60_000),
+    "restart-delay": () => running(1, { restartDelayMs: 5000 }).exits(1, 0).waits(4999).waits(1),
     "start-without-listening": () => new Story(1).waits(999).waits(1).waits(1000),
     "never-listens-again": () => running(1).tell("reload", reload(true)).waits(10_000).exits(2, 0),
   };
