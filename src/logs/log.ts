@@ -47,9 +47,14 @@ function prettyStream(stream: Writable, colour: boolean): Writable {
   });
 }
 
-/** `12:00:01 info  worker ready  slot=0 pid=4711`; several lines of text follow indented. */
+/** `12:00:01 info  worker ready  slot=0 pid=4711`. */
 export function pretty(json: string, colour: boolean): string {
-  const { level, time, msg, ...rest } = JSON.parse(json) as Record<string, unknown>;
+  return prettyRecord(JSON.parse(json) as Record<string, unknown>, colour);
+}
+
+/** The same of a record that was read already; the stack of an error follows, indented. */
+export function prettyRecord(record: Readonly<Record<string, unknown>>, colour: boolean): string {
+  const { level, time, msg = "", ...rest } = record;
   const paint = (code: number, text: string): string =>
     colour ? `\x1b[${code}m${text}\x1b[0m` : text;
   const at = String(time).slice(11, 19);
@@ -58,5 +63,7 @@ export function pretty(json: string, colour: boolean): string {
     .filter(([, value]) => typeof value !== "object")
     .map(([key, value]) => `${key}=${String(value)}`)
     .join(" ");
-  return `${paint(90, at)} ${label} ${String(msg)}${facts ? `  ${paint(90, facts)}` : ""}\n`;
+  const stack = (rest.err as { stack?: unknown } | null | undefined)?.stack;
+  const trace = typeof stack === "string" ? `    ${stack.replaceAll("\n", "\n    ")}\n` : "";
+  return `${paint(90, at)} ${label} ${String(msg)}${facts ? `  ${paint(90, facts)}` : ""}\n${trace}`;
 }

@@ -18,8 +18,8 @@ export interface OutputSink {
   onceDrained(resume: () => void): void;
 }
 
-const REMEMBERED_LINES = 20;
-const REMEMBERED_LINE_CHARS = 500;
+export const REMEMBERED_LINES = 20;
+export const REMEMBERED_LINE_CHARS = 500;
 
 export interface WorkerOutput {
   /** The last lines the worker wrote, oldest first, without their ends. */
