@@ -9,6 +9,8 @@ export const EXIT = {
   done: 0,
   failed: 1,
   usage: 2,
+  notRunning: 3,
+  unknownApp: 4,
   timeout: 5,
   reloadFailed: 6,
   bug: 70,
@@ -38,6 +40,38 @@ export const ERRORS = {
         .map((fault) => `  ${fault.path}: ${fault.message}`)
         .join("\n")}`,
     "Correct the values named above; `holdfast run --help` lists every option with its bounds.",
+  ),
+  HF_CONFIG_FILE_NOT_FOUND: entry<{ file: string }>(
+    EXIT.config,
+    ({ file }) => `There is no configuration file ${file}.`,
+    "Check the path, or write one: ecosystem.example.json in the package shows every option.",
+  ),
+  HF_CONFIG_FILE_UNREADABLE: entry<{ file: string; reason: string }>(
+    EXIT.permission,
+    ({ file, reason }) => `The configuration file ${file} cannot be read: ${reason}.`,
+    "Give the user that runs this command permission to read the file and to enter its folders.",
+  ),
+  HF_CONFIG_FILE_UNSUPPORTED: entry<{ file: string; reason: string }>(
+    EXIT.config,
+    ({ file, reason }) =>
+      `The configuration file ${file} is of a kind that is not read: ${reason}.`,
+    "Write the same content as .json, .js, .mjs or .cjs; .ts needs Node 22.6 or later.",
+  ),
+  HF_CONFIG_FILE_SYNTAX: entry<{ file: string; line: number | null; reason: string }>(
+    EXIT.config,
+    ({ file, line, reason }) =>
+      `The configuration file ${file}${atLine(line)} cannot be parsed: ${reason}.`,
+    "Correct the file there; an editor that knows the format marks the place.",
+  ),
+  HF_CONFIG_FILE_FAILED: entry<{ file: string; line: number | null; cause: string }>(
+    EXIT.config,
+    ({ file, line, cause }) => `The configuration file ${file}${atLine(line)} ${cause}.`,
+    "Correct the file so that, run by Node, it exports the apps and comes to its end.",
+  ),
+  HF_CONFIG_FILE_EMPTY: entry<{ file: string }>(
+    EXIT.config,
+    ({ file }) => `The configuration file ${file} exports nothing.`,
+    "Export the apps: `export default { apps: [...] }`, or `module.exports = { apps: [...] }` in CommonJS.",
   ),
   HF_SCRIPT_NOT_FOUND: entry<{ script: string; tried: readonly string[] }>(
     EXIT.config,
@@ -88,14 +122,122 @@ export const ERRORS = {
     "Start it first.",
   ),
   HF_NO_SUCH_APP: entry<{ app: string; known: readonly string[] }>(
-    4,
+    EXIT.unknownApp,
     ({ app, known }) => `There is no app "${app}". Known: ${known.join(", ") || "none"}.`,
     "Use one of the names listed.",
+  ),
+  HF_APP_EXISTS: entry<{ app: string }>(
+    EXIT.failed,
+    ({ app }) => `There is an app "${app}" already.`,
+    "Give the new one another name, or remove the old one first.",
   ),
   HF_ABORTED: entry<{ action: string }>(
     130,
     ({ action }) => `Waiting for ${action} was aborted by the caller's signal.`,
     "The work itself goes on; ask for the status or wait again.",
+  ),
+  HF_HOME_UNUSABLE: entry<{ directory: string; reason: string }>(
+    EXIT.permission,
+    ({ directory, reason }) => `The home directory ${directory} cannot be used: ${reason}.`,
+    "Name another one with --home or HOLDFAST_HOME, or correct its owner and permissions.",
+  ),
+  HF_ALREADY_RUNNING: entry<{ home: string; pid: number | null }>(
+    EXIT.failed,
+    ({ home, pid }) =>
+      `The home directory ${home} belongs to a supervisor that runs${pid === null ? "" : ` as pid ${pid}`}.`,
+    "Use that one (`holdfast list`), end it with `holdfast shutdown`, or name another home with --home.",
+  ),
+  HF_STATE_UNWRITABLE: entry<{ file: string; reason: string }>(
+    EXIT.failed,
+    ({ file, reason }) => `The state could not be written to ${file}: ${reason}.`,
+    "What runs goes on running. Make room or correct the permissions, then `holdfast save`.",
+  ),
+  HF_STATE_NEWER: entry<{ file: string; version: number }>(
+    EXIT.config,
+    ({ file, version }) =>
+      `The state in ${file} was written by a newer Holdfast (format ${version}), which this one does not know.`,
+    "Start the newer Holdfast, or name another home with --home. The file is left as it is.",
+  ),
+  HF_NO_SUPERVISOR: entry<{ home: string }>(
+    EXIT.notRunning,
+    ({ home }) => `No supervisor runs in ${home}.`,
+    "`holdfast start <script or file>` starts one; `holdfast resurrect` starts what ran before.",
+  ),
+  HF_SUPERVISOR_NOT_STARTED: entry<{ cause: string; log: string }>(
+    EXIT.failed,
+    ({ cause, log }) => `The supervisor did not start: ${cause}. Its log is ${log}.`,
+    "Correct what the log says and try again.",
+  ),
+  HF_SUPERVISOR_LOST: entry<Record<never, never>>(
+    EXIT.failed,
+    () => "The supervisor closed the connection before it had answered.",
+    "Ask again; `holdfast list` shows whether one runs, its log says why it ended.",
+  ),
+  HF_SUPERVISOR_SILENT: entry<{ afterMs: number }>(
+    EXIT.timeout,
+    ({ afterMs }) => `The supervisor has not said anything for ${afterMs / 1000} seconds.`,
+    "It is stopped or hangs; apps serve without it. Look at its log, or end its process and `holdfast resurrect`.",
+  ),
+  HF_CONTROL_DENIED: entry<{ socket: string }>(
+    EXIT.permission,
+    ({ socket }) => `The control socket ${socket} belongs to somebody else.`,
+    "Become the user the supervisor runs as, or name your own home with --home or HOLDFAST_HOME.",
+  ),
+  HF_PROTOCOL: entry<{ said: string }>(
+    EXIT.failed,
+    ({ said }) => `The supervisor and this command do not understand each other: ${said}.`,
+    "Use the version of Holdfast the supervisor was started with, or restart it with this one.",
+  ),
+  HF_TIMEOUT: entry<{ action: string; afterMs: number }>(
+    EXIT.timeout,
+    ({ action, afterMs }) => `No answer to "${action}" within ${afterMs / 1000} seconds.`,
+    "The work itself goes on; ask for the status, or wait longer with --timeout.",
+  ),
+  HF_UNKNOWN_VERB: entry<{ verb: string; version: string }>(
+    EXIT.failed,
+    ({ verb, version }) => `The supervisor (Holdfast ${version}) does not know "${verb}".`,
+    "It is older than this command: restart it with this version, or use the version it runs.",
+  ),
+  HF_ACCOUNT_UNKNOWN: entry<{ kind: string; name: string }>(
+    EXIT.config,
+    ({ kind, name }) => `This system knows no ${kind} "${name}".`,
+    "Correct uid or gid, or create the account.",
+  ),
+  HF_NO_TARGET: entry<{ verb: string }>(
+    EXIT.usage,
+    ({ verb }) => `Which app? "${verb}" needs at least one.`,
+    "Name an app, `name:slot`, a namespace, a pattern such as `api-*`, a configuration file, or `all`.",
+  ),
+  HF_ONE_FILE: entry<{ file: string }>(
+    EXIT.usage,
+    ({ file }) => `${file} is a configuration file, and more was given beside it.`,
+    "Give one file alone; --only chooses apps in it.",
+  ),
+  HF_NO_CONFIG_FILE: entry<{ directory: string }>(
+    EXIT.config,
+    ({ directory }) => `There is no holdfast.config or ecosystem.config file in ${directory}.`,
+    "Name a script or a file, or write one with `holdfast init`.",
+  ),
+  HF_UNKNOWN_SIGNAL: entry<{ signal: string }>(
+    EXIT.usage,
+    ({ signal }) => `There is no signal "${signal}" here.`,
+    "Use a name such as SIGUSR1; `kill -l` lists them.",
+  ),
+  HF_WHOLE_APPS_ONLY: entry<{ app: string }>(
+    EXIT.usage,
+    ({ app }) => `This is done to whole apps only, not to slots of ${app}.`,
+    "Name the app alone, or use `restart`, `signal` or `scale` for parts of it.",
+  ),
+  HF_DEPENDENCY_FAILED: entry<{ app: string; dependency: string }>(
+    EXIT.failed,
+    ({ app, dependency }) =>
+      `${app} was not started: ${dependency}, which it depends on, did not become ready.`,
+    "See why the other one failed, then start both again.",
+  ),
+  HF_BUG: entry<{ what: string }>(
+    EXIT.bug,
+    ({ what }) => `A fault of Holdfast itself: ${what}`,
+    "Please report it with this message.",
   ),
   HF_INTERNALS_CHANGED: entry<{ missing: string; version: string }>(
     EXIT.failed,
@@ -112,11 +254,19 @@ export interface Fault {
   readonly message: string;
 }
 
+/** What the command line shows of an error, wherever it was thrown. */
+export interface Explained {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+  readonly exitStatus: number;
+}
+
 export type ErrorCode = keyof typeof ERRORS;
 type DetailsOf<Code extends ErrorCode> = Parameters<(typeof ERRORS)[Code]["message"]>[0];
 
 /** Every error Holdfast throws or rejects with: a code, a message, and what to do about it. */
-export class HoldfastError<Code extends ErrorCode = ErrorCode> extends Error {
+export class HoldfastError<Code extends ErrorCode = ErrorCode> extends Error implements Explained {
   override readonly name = "HoldfastError";
   readonly code: Code;
   readonly details: DetailsOf<Code>;
@@ -131,6 +281,25 @@ export class HoldfastError<Code extends ErrorCode = ErrorCode> extends Error {
     this.remedy = found.remedy;
     this.exitStatus = found.exitStatus;
   }
+}
+
+/** An error as it travels and is shown. What is no error of the table is a fault of ours, and told, not hidden. */
+export function explained(error: unknown): Explained {
+  if (isExplained(error)) {
+    const { code, message, remedy, exitStatus } = error;
+    return { code, message, remedy, exitStatus };
+  }
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return explained(new HoldfastError("HF_BUG", { what }, { cause: error }));
+}
+
+/** Whether it says itself what happened and what to do: a HoldfastError, here or from another process. */
+export function isExplained(error: unknown): error is Explained {
+  return error instanceof Error && "remedy" in error && "exitStatus" in error;
+}
+
+function atLine(line: number | null): string {
+  return line === null ? "" : `, line ${line},`;
 }
 
 function quoted(lines: readonly string[]): string {

@@ -3,7 +3,8 @@
 import { type AppStatus, snapshot } from "../core/snapshot.ts";
 import { HoldfastError } from "../errors.ts";
 import type { AppRunner } from "./app-runner.ts";
-import { canGoBack, resolveLaunch } from "./launch.ts";
+import { canGoBack } from "./launch.ts";
+import type { Launch } from "./processes.ts";
 
 /** A program that is ready without listening may be a server that boots slowly: `start` waits this long to see. */
 const LISTEN_GRACE_MS = 10_000;
@@ -22,7 +23,8 @@ const OUTCOMES = {
 
 /** Starts the app; resolves when every slot is ready. Rejects with HF_SCRIPT_*, HF_PORT_IN_USE or HF_START_FAILED. */
 export async function startApp(runner: AppRunner, { signal }: WaitOptions = {}): Promise<void> {
-  runner.launches.set(runner.app.target, resolveLaunch(runner.options));
+  runner.fatal = null;
+  runner.launches.set(runner.app.target, runner.resolve());
   runner.dispatch({ type: "start" });
   let isGraceOver = false;
   const grace = setTimeout(() => {
@@ -64,14 +66,14 @@ export async function reloadApp(runner: AppRunner, { signal }: WaitOptions = {})
   const isBackPossible = canGoBack(runner.launches.get(runner.app.stable), launch);
   runner.dispatch({ type: "reload", canGoBack: isBackPossible });
   const look = (): number | undefined => {
-    const { ended, reload, queued, newest } = runner.app;
+    const { ended, reload, queued } = runner.app;
     if (ended?.generation === generation) {
       if (ended.failure) throw reloadFailed(runner, generation);
       return generation;
     }
     const isComing = queued !== null || (reload !== null && reload.generation <= generation);
     if (isComing && runner.app.status === "running") return undefined;
-    throw newest > generation ? superseded(runner) : reloadFailed(runner, generation);
+    throw runner.app.status === "running" ? superseded(runner) : reloadFailed(runner, generation);
   };
   await runner.waiters.until(look, `the reload of ${runner.options.name}`, signal);
   forgetOldLaunches(runner);
@@ -85,7 +87,7 @@ export async function restartApp(
   { signal }: WaitOptions = {},
 ): Promise<void> {
   refuseUnlessRunning(runner, "restart");
-  if (slots === "all") runner.launches.set(runner.app.newest + 1, resolveLaunch(runner.options));
+  if (slots === "all") runner.launches.set(runner.app.newest + 1, runner.resolve());
   runner.dispatch({ type: "restart", slots });
   const look = (): true | undefined => {
     refuseUnlessRunning(runner, "restart");
@@ -114,6 +116,20 @@ export async function scaleApp(
   await runner.waiters.until(look, `the scaling of ${runner.options.name}`, signal);
 }
 
+/** Waits for a state whoever brings it about. */
+export async function untilApp(
+  runner: AppRunner,
+  state: "ready" | "stopped",
+  { signal }: WaitOptions,
+): Promise<void> {
+  const isThere = (): boolean =>
+    state === "ready"
+      ? runner.app.status === "running" && isEverySlotReady(runner)
+      : ["idle", "stopped"].includes(runner.app.status);
+  const look = (): true | undefined => (isThere() ? true : undefined);
+  await runner.waiters.until(look, `${runner.options.name} to be ${state}`, signal);
+}
+
 export function statusOf(runner: AppRunner): AppStatus {
   return snapshot(runner.app, performance.now(), {
     name: runner.options.name,
@@ -125,11 +141,19 @@ export function statusOf(runner: AppRunner): AppStatus {
 function isEverySlotReady(runner: AppRunner): boolean {
   const { app } = runner;
   const ready = app.workers.filter((worker) => worker.phase === "ready" && worker.slot < app.size);
-  return new Set(ready.map((worker) => worker.slot)).size === app.size;
+  const served = new Set(ready.map((worker) => worker.slot));
+  const isDone = (slot: number): boolean => {
+    const history = app.histories[slot];
+    return history !== undefined && history.done && !history.failed;
+  };
+  return Array.from({ length: app.size }, (_, slot) => slot).every(
+    (slot) => served.has(slot) || isDone(slot),
+  );
 }
 
 function isEverySlotListening({ app, policy }: AppRunner): boolean {
-  return policy.ready !== "listen" || app.listening.length >= app.size;
+  const done = app.histories.filter((history) => history.done).length;
+  return policy.ready !== "listen" || app.listening.length + done >= app.size;
 }
 
 /** Every slot has spent its budget and nothing serves. Trying goes on, waiting does not. */
@@ -159,7 +183,7 @@ function reloadFailed(runner: AppRunner, generation: number): HoldfastError {
 }
 
 function superseded(runner: AppRunner): HoldfastError {
-  const cause = "a restart replaced all workers";
+  const cause = "it was superseded by a restart of all workers";
   return new HoldfastError("HF_RELOAD_FAILED", {
     app: runner.options.name,
     cause,
@@ -169,9 +193,9 @@ function superseded(runner: AppRunner): HoldfastError {
 }
 
 /** What the new generation would run; when that cannot even be found, the reload fails and nothing changes. */
-function freshLaunch(runner: AppRunner): ReturnType<typeof resolveLaunch> {
+function freshLaunch(runner: AppRunner): Launch {
   try {
-    return resolveLaunch(runner.options);
+    return runner.resolve();
   } catch (error) {
     const cause = (error as Error).message;
     const details = {

@@ -43,10 +43,6 @@ export class AppReporter {
     return [...this.#obituaries.values()].at(-1) ?? null;
   }
 
-  started(worker: Worker): void {
-    this.#emit("worker:start", this.#of(worker));
-  }
-
   draining(worker: Worker): void {
     this.#emit("worker:drain", { ...this.#of(worker), why: worker.leaving ?? "stop" });
   }
@@ -64,6 +60,8 @@ export class AppReporter {
   report(report: Report): void {
     const app = this.#runner.options.name;
     switch (report.type) {
+      case "worker-started":
+        return this.#started(report.worker);
       case "worker-ready":
         return this.#ready(report.worker);
       case "worker-exited":
@@ -75,6 +73,8 @@ export class AppReporter {
         const name = report.type === "slot-failed" ? "slot:failed" : "slot:waiting";
         return this.#emit(name, { app, slot, retryInMs, crashes: history.crashes.length });
       }
+      case "slot-done":
+        return this.#emit("slot:done", { app, slot: report.slot });
       case "slot-recovered":
         return this.#emit("slot:recovered", { app, slot: report.slot });
       case "reload-started":
@@ -97,6 +97,11 @@ export class AppReporter {
       case "app-stopped":
         return this.#emit("app:stopped", { app });
     }
+  }
+
+  #started(worker: Worker): void {
+    // Where there is nothing to run there was no start.
+    if (this.#runner.workers.has(worker.id)) this.#emit("worker:start", this.#of(worker));
   }
 
   #ready(worker: Worker): void {

@@ -14,37 +14,38 @@ import {
 } from "../core/app.ts";
 import type { Effect } from "../core/effects.ts";
 import type { Worker } from "../core/worker.ts";
-import type { OutputSink } from "../logs/worker-output.ts";
-import { carryOutput } from "../logs/worker-output.ts";
+import type { Outlets } from "../logs/outlet.ts";
 import { AppReporter } from "./app-reporter.ts";
 import type { Emit } from "./events.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
-import { policyOf, probePath, resolveLaunch } from "./launch.ts";
+import { policyOf, resolveLaunch } from "./launch.ts";
 import { Listeners } from "./listeners.ts";
 import { ClusterHandles } from "./node-cluster.ts";
-import { type Launch, spawnWorker } from "./processes.ts";
-import { exitOf, RunningWorker } from "./running-worker.ts";
+import type { Launch } from "./processes.ts";
+import type { RunningWorker } from "./running-worker.ts";
 import { Waiters } from "./waiters.ts";
-import { hearWorker } from "./worker-messages.ts";
 import { attachmentsOf, gatePortOf } from "./worker-ports.ts";
+import { startWorker } from "./worker-start.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** A channel that closes is usually a process that ends: its exit gets this long to be the news. */
-const EXIT_AFTER_DISCONNECT_MS = 500;
 
 /** What an app needs of the supervisor around it. */
 export interface RunnerContext {
   readonly emit: Emit;
-  readonly sink: OutputSink;
+  /** Where workers' output goes. */
+  readonly outlets: Outlets;
   /** Marks every process below this supervisor, in HOLDFAST_SUPERVISOR. */
   readonly marker: string;
   readonly firstWorkerId: number;
   readonly instances: number;
+  /** What the app inherits; null: this process's variables. */
+  readonly environment: Readonly<Record<string, string>> | null;
 }
 
 export class AppRunner {
-  readonly options: AppOptions;
-  readonly policy: AppPolicy;
+  #options: AppOptions;
+  #policy: AppPolicy;
+  #environment: Readonly<Record<string, string>> | null;
   readonly waiters = new Waiters();
   readonly workers = new Map<number, RunningWorker>();
   readonly listeners: Listeners;
@@ -64,8 +65,9 @@ export class AppRunner {
   fatal: Error | null = null;
 
   constructor(options: AppOptions, context: RunnerContext) {
-    this.options = options;
-    this.policy = policyOf(options);
+    this.#options = options;
+    this.#policy = policyOf(options);
+    this.#environment = context.environment;
     this.#context = context;
     this.#app = newApp(context.instances, context.firstWorkerId);
     this.reporter = new AppReporter(this, context.emit);
@@ -75,11 +77,39 @@ export class AppRunner {
     );
   }
 
+  get options(): AppOptions {
+    return this.#options;
+  }
+
+  get policy(): AppPolicy {
+    return this.#policy;
+  }
+
+  /** What the app inherits; null: this process's variables. */
+  get environment(): Readonly<Record<string, string>> | null {
+    return this.#environment;
+  }
+
+  /** From now on. Workers that run keep what they were started with; limits and times hold at once. */
+  reconfigure(options: AppOptions, environment: Readonly<Record<string, string>> | null): void {
+    this.#options = options;
+    this.#policy = policyOf(options);
+    this.#environment = environment;
+  }
+
+  /** What a worker started now would run. Throws HF_SCRIPT_*. */
+  resolve(): Launch {
+    return resolveLaunch(this.#options, this.#environment);
+  }
+
   get app(): App {
     return this.#app;
   }
 
-  /** A worker has been ready at some time: a later failure must not end the app. */
+  /**
+   * A worker has been ready at some time: a later failure must not end the app. With `ready: "listen"`
+   * it must have listened: who boots slowly counts as ready by its age before that.
+   */
   get hasServed(): boolean {
     return this.#hasServed;
   }
@@ -119,7 +149,10 @@ export class AppRunner {
     this.#steppedAt = moment.now;
     const { app, effects } = step(this.#app, event, moment, this.policy);
     this.#app = app;
-    this.#hasServed ||= app.workers.some((worker) => worker.phase === "ready");
+    this.#hasServed ||=
+      this.policy.ready === "listen"
+        ? app.listening.length > 0
+        : app.workers.some((worker) => worker.phase === "ready");
     for (const effect of effects) this.#carryOut(effect);
   }
 
@@ -137,7 +170,7 @@ export class AppRunner {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return this.#spawn(effect.worker);
+        return startWorker(this, effect.worker, this.#context);
       case "assign":
         this.gatekeeper.accept(effect.workers);
         return this.listeners.accept(effect.workers);
@@ -163,78 +196,5 @@ export class AppRunner {
     // A worker that is not ready yet, or no longer listens to us, serves nothing we could drain.
     if (worker.readyAt === null || worker.leaving === "disconnected") process?.signal("SIGTERM");
     this.reporter.draining(worker);
-  }
-
-  #spawn(worker: Worker): void {
-    const { id, slot, generation } = worker;
-    let isGone = false;
-    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
-      isGone = true;
-      const death = this.workers.get(id)?.death(code, signal);
-      if (death)
-        this.dispatch({
-          type: "worker-exited",
-          worker: id,
-          exit: this.reporter.remember(id, death),
-        });
-    };
-    const launch = this.#launchOf(generation, id);
-    if (!launch) return;
-    const settings = {
-      worker: id,
-      slot,
-      generation,
-      probe: probePath(this.options),
-      shutdownMessage: this.options.shutdownMessage,
-    };
-    const process = spawnWorker(launch, settings, this.#context.marker, {
-      message: (message, handle) => hearWorker(this, id, message, handle),
-      cluster: (message, child) => this.clusterHandles.answer(message, child),
-      appMessage: (message) => {
-        if (message === "ready" && this.options.ready === "message") {
-          this.dispatch({ type: "worker-ready", worker: id });
-        }
-        this.reporter.message(id, message);
-      },
-      disconnected: () => {
-        const tell = (): void => {
-          if (!isGone) this.dispatch({ type: "worker-disconnected", worker: id });
-        };
-        setTimeout(tell, EXIT_AFTER_DISCONNECT_MS).unref();
-      },
-      exited: ended,
-      spawnFailed: (error) => this.#spawnFailed(id, error),
-      fault: (fault) => this.reporter.fault(id, fault),
-    });
-    const source = { app: this.options.name, slot };
-    const output = carryOutput(process, source, this.#context.sink);
-    this.workers.set(id, new RunningWorker(process, output));
-    this.reporter.started(worker);
-  }
-
-  /** What the generation runs. When that cannot be found any more, the worker fails like a process would. */
-  #launchOf(generation: number, worker: number): Launch | null {
-    try {
-      const launch = this.launches.get(generation) ?? resolveLaunch(this.options);
-      this.launches.set(generation, launch);
-      return launch;
-    } catch (error) {
-      queueMicrotask(() => this.#spawnFailed(worker, error as Error));
-      return null;
-    }
-  }
-
-  #spawnFailed(id: number, error: Error): void {
-    const death = {
-      code: null,
-      signal: null,
-      uncaught: error.message,
-      heapExhausted: false,
-      oomKilled: false,
-      stopped: false,
-    };
-    const exit = { ...exitOf(death), reason: "spawn_failed" as const };
-    this.reporter.remember(id, death);
-    this.dispatch({ type: "worker-exited", worker: id, exit });
   }
 }

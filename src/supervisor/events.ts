@@ -32,6 +32,14 @@ export interface SupervisorEvents {
   ];
   /** The worker did something it should not: a malformed or endless message, a forged one. */
   "worker:fault": [OfWorker & { readonly fault: string }];
+  /** A log file cannot be opened or rotated, or its disk is full; told once until that is over. */
+  "log:fault": [
+    OfApp & {
+      readonly path: string;
+      readonly kind: "open" | "disk" | "rotate";
+      readonly what: string;
+    },
+  ];
   /** What the app sent with `process.send()`. */
   "worker:message": [OfWorker & { readonly message: unknown }];
   /** The slot crashed and tries again after a backoff. Milliseconds. */
@@ -43,6 +51,8 @@ export interface SupervisorEvents {
     OfApp & { readonly slot: number; readonly retryInMs: number; readonly crashes: number },
   ];
   "slot:recovered": [OfApp & { readonly slot: number }];
+  /** Its worker has ended and none follows (`autorestart`, `stopExitCodes`). */
+  "slot:done": [OfApp & { readonly slot: number }];
   "reload:start": [OfApp & { readonly generation: number }];
   "reload:progress": [
     OfApp & { readonly generation: number; readonly renewed: number; readonly of: number },
@@ -64,3 +74,22 @@ export type Emit = <Name extends keyof SupervisorEvents>(
   name: Name,
   ...args: SupervisorEvents[Name]
 ) => void;
+
+/** Every event but `worker:message`, which apps may send by the thousand. */
+export const EVENT_NAMES = [
+  "worker:start",
+  "worker:ready",
+  "worker:drain",
+  "worker:exit",
+  "worker:fault",
+  "slot:waiting",
+  "slot:failed",
+  "slot:recovered",
+  "slot:done",
+  "reload:start",
+  "reload:progress",
+  "reload:done",
+  "reload:failed",
+  "app:scaled",
+  "app:stopped",
+] as const satisfies readonly (keyof SupervisorEvents)[];

@@ -86,6 +86,8 @@ export interface ChannelHandle {
   onread: (this: ChannelHandle, bytes?: ArrayBuffer) => void;
   pendingHandle: Handle | null;
   readonly writeQueueSize: number;
+  /** All bytes so far, those `onread` is being given included. */
+  readonly bytesRead: number;
   readStart(): number;
   readStop(): number;
 }

@@ -10,6 +10,7 @@ import {
   envelope,
   type SupervisorMessage,
 } from "../link/agent-messages.ts";
+import type { StreamTarget } from "../logs/outlet.ts";
 import { type IpcFault, readSafely } from "./ipc.ts";
 import { channelOf, type Handle } from "./node-internals.ts";
 
@@ -20,6 +21,14 @@ export interface Launch {
   readonly nodeArgs: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** The Node binary: a path, or a name looked for in PATH. */
+  readonly node: string;
+  /** The variable that carries the slot, and the one that is raised by it. */
+  readonly instanceVar: string;
+  readonly incrementVar: string | null;
+  /** Null: the supervisor's own. */
+  readonly uid: number | null;
+  readonly gid: number | null;
 }
 
 export interface WorkerProcess {
@@ -68,18 +77,21 @@ export function spawnWorker(
   launch: Launch,
   settings: AgentSettings,
   marker: string,
+  output: readonly [StreamTarget, StreamTarget],
   listener: WorkerListener,
 ): WorkerProcess {
   let child: ChildProcess;
   try {
-    child = spawn(process.execPath, argumentsOf(launch), {
+    child = spawn(launch.node, argumentsOf(launch), {
       cwd: launch.cwd,
       env: environmentOf(launch, settings, marker),
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      stdio: ["ignore", ...output, "ipc"],
       // A process group of its own: the terminal's Ctrl-C reaches the supervisor only, and killing
       // the group takes the worker's children along.
       detached: true,
       serialization: "json",
+      ...(launch.uid === null ? {} : { uid: launch.uid }),
+      ...(launch.gid === null ? {} : { gid: launch.gid }),
     });
   } catch (error) {
     // Thrown for a bad cwd type or an environment that is too big (E2BIG).
@@ -102,7 +114,8 @@ function argumentsOf(launch: Launch): string[] {
 function environmentOf(launch: Launch, settings: AgentSettings, marker: string): NodeJS.ProcessEnv {
   return {
     ...launch.env,
-    NODE_APP_INSTANCE: String(settings.slot),
+    ...raised(launch, settings.slot),
+    [launch.instanceVar]: String(settings.slot),
     // What makes the process a node:cluster worker.
     NODE_UNIQUE_ID: String(settings.worker),
     HOLDFAST_SLOT: String(settings.slot),
@@ -110,6 +123,13 @@ function environmentOf(launch: Launch, settings: AgentSettings, marker: string):
     HOLDFAST_SUPERVISOR: marker,
     HOLDFAST_AGENT: JSON.stringify(settings),
   };
+}
+
+/** PM2's increment_var: PORT 3000 is 3000, 3001, ... in slots 0, 1, ... */
+function raised({ env, incrementVar }: Launch, slot: number): Record<string, string> {
+  const base = incrementVar === null ? Number.NaN : Number(env[incrementVar]);
+  if (incrementVar === null || !Number.isSafeInteger(base)) return {};
+  return { [incrementVar]: String(base + slot) };
 }
 
 function listen(child: ChildProcess, listener: WorkerListener): void {

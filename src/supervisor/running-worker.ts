@@ -14,9 +14,9 @@ export class RunningWorker {
   uncaught: string | null = null;
   /** How the last readiness probe failed. */
   probe: string | null = null;
-  /** It has asked for an address, and which one could not be had. */
+  /** It has asked for an address, and why one could not be had. */
   hasListened = false;
-  portFault: string | null = null;
+  portFault: Error | null = null;
   #wasStopped = false;
 
   constructor(process: WorkerProcess, output: WorkerOutput) {
@@ -46,7 +46,7 @@ export class RunningWorker {
 
   /** What a worker that did not become ready in time was still missing. */
   missing(): string {
-    if (this.portFault) return this.portFault;
+    if (this.portFault) return this.portFault.message;
     if (this.probe) return this.probe;
     return this.hasListened ? "it listens but never said that it is ready" : "it never listened";
   }

@@ -7,6 +7,8 @@ import { resolveInstances } from "../config/instances.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { AppStatus } from "../core/snapshot.ts";
 import { HoldfastError } from "../errors.ts";
+import { fileOutlets, type Outlets, pipeOutlets } from "../logs/outlet.ts";
+import type { LogStore } from "../logs/store.ts";
 import { terminalSink } from "../logs/terminal.ts";
 import type { OutputSink } from "../logs/worker-output.ts";
 import { usableCpus } from "../system/cpus.ts";
@@ -19,6 +21,7 @@ import {
   startApp,
   statusOf,
   stopApp,
+  untilApp,
   type WaitOptions,
 } from "./app-control.ts";
 import { AppRunner } from "./app-runner.ts";
@@ -30,7 +33,12 @@ const IDS_PER_APP = 1_000_000;
 export interface SupervisorSettings {
   /** Where workers' output goes. Default: whole lines, raw, to this process's stdout and stderr. */
   readonly output?: OutputSink;
+  /** Workers write to files of this store instead, past this process; see docs/logs.md. */
+  readonly logs?: LogStore;
 }
+
+/** Variables an app inherits; null: those of the supervisor's own process. */
+export type Environment = Readonly<Record<string, string>> | null;
 
 export interface AppTarget extends WaitOptions {
   /** The app meant; may be left out where there is one only. */
@@ -45,48 +53,78 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #runners = new Map<string, AppRunner>();
   readonly #marker = `${process.pid}-${randomBytes(6).toString("hex")}`;
 
+  /** Apps that are being removed. */
+  readonly #leaving = new Map<string, AppRunner>();
+  readonly #outlets: Outlets;
+  #firstWorkerId = 1;
+
   constructor(apps: readonly AppOptions[], settings: SupervisorSettings = {}) {
     super();
-    const { stdout, stderr } = process;
-    const sink =
-      settings.output ??
-      terminalSink({ streams: { stdout, stderr }, prefix: false, colour: false });
-    const cpus = usableCpus().count;
-    apps.forEach((options, index) => {
-      const runner = new AppRunner(options, {
-        emit: (name, ...args) =>
-          void (this.emit as (event: string, ...rest: unknown[]) => boolean)(name, ...args),
-        sink,
-        marker: this.#marker,
-        firstWorkerId: 1 + index * IDS_PER_APP,
-        instances: resolveInstances(options.instances, cpus),
-      });
-      this.#runners.set(options.name, runner);
+    this.#outlets = outletsOf(settings);
+    settings.logs?.onFault((fault) => this.emit("log:fault", fault));
+    for (const options of apps) this.add(options);
+  }
+
+  /** Knows one more app from now on; `start` starts it. Throws HF_APP_EXISTS. */
+  add(options: AppOptions, environment: Environment = null): void {
+    const { name } = options;
+    if (this.#runners.has(name) || this.#leaving.has(name))
+      throw new HoldfastError("HF_APP_EXISTS", { app: name });
+    const runner = new AppRunner(options, {
+      emit: (event, ...args) =>
+        void (this.emit as (event: string, ...rest: unknown[]) => boolean)(event, ...args),
+      outlets: this.#outlets,
+      marker: this.#marker,
+      firstWorkerId: this.#firstWorkerId,
+      instances: resolveInstances(options.instances, usableCpus().count),
+      environment,
     });
+    this.#firstWorkerId += IDS_PER_APP;
+    this.#runners.set(name, runner);
+  }
+
+  /** Stops the app and forgets it; its name is free when this resolves. */
+  async remove(name: string): Promise<void> {
+    const runner = this.#runner({ app: name });
+    // Unknown at once, so that nobody starts it meanwhile; stopped with the others all the same.
+    this.#runners.delete(name);
+    this.#leaving.set(name, runner);
+    await stopApp(runner);
+    this.#leaving.delete(name);
   }
 
   /**
-   * Starts every app and resolves when all their workers are ready. Rejects with the first failure
-   * (HF_SCRIPT_*, HF_PORT_IN_USE, HF_START_FAILED); the other apps go on.
+   * Gives the app other options. Limits and times hold at once; what needs other processes holds for
+   * those started from now on: `reload`, `restart` or `scale` after it.
    */
-  async start(wait: WaitOptions = {}): Promise<void> {
-    await Promise.all([...this.#runners.values()].map((runner) => startApp(runner, wait)));
+  configure(options: AppOptions, environment: Environment = null): void {
+    this.#runner({ app: options.name }).reconfigure(options, environment);
   }
 
-  /** Drains and stops every app; resolves when no process is left. May be called at any time, twice too. */
-  async stop(wait: WaitOptions = {}): Promise<void> {
-    await Promise.all([...this.#runners.values()].map((runner) => stopApp(runner, wait)));
-    this.#sweep();
+  /**
+   * Starts every app, or one, and resolves when all their workers are ready. Rejects with the first failure
+   * (HF_SCRIPT_*, HF_PORT_IN_USE, HF_START_FAILED); the other apps go on.
+   */
+  async start(target: AppTarget = {}): Promise<void> {
+    const chosen = target.app === undefined ? [...this.#runners.values()] : [this.#runner(target)];
+    await Promise.all(chosen.map((runner) => startApp(runner, target)));
+  }
+
+  /** Drains and stops every app, or one; resolves when no process is left. May be called at any time, twice too. */
+  async stop(target: AppTarget = {}): Promise<void> {
+    const chosen = target.app === undefined ? this.#all() : [this.#runner(target)];
+    await Promise.all(chosen.map((runner) => stopApp(runner, target)));
+    if (target.app === undefined) this.#sweep();
   }
 
   /** Cuts short a stop under way: connections that still drain have this many milliseconds. Default 1000. */
   hurry(withinMs = 1000): void {
-    for (const runner of this.#runners.values()) runner.dispatch({ type: "hurry", withinMs });
+    for (const runner of this.#all()) runner.dispatch({ type: "hurry", withinMs });
   }
 
   /** SIGKILL to every worker now. */
   kill(): void {
-    for (const runner of this.#runners.values()) runner.dispatch({ type: "kill" });
+    for (const runner of this.#all()) runner.dispatch({ type: "kill" });
   }
 
   /** Replaces all workers without losing a request; resolves with the new generation. See `reloadApp`. */
@@ -107,6 +145,46 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return scaleApp(runner, resolveInstances(instances, usableCpus().count), target);
   }
 
+  /** The options an app runs with, and what it inherits. */
+  configuration(name: string): { options: AppOptions; environment: Environment } {
+    const { options, environment } = this.#runner({ app: name });
+    return { options, environment };
+  }
+
+  /** What runs now of one app. */
+  statusOf(name: string): AppStatus {
+    return statusOf(this.#runner({ app: name }));
+  }
+
+  /** How many workers a stopped app will have. */
+  resize(instances: AppOptions["instances"], name: string): void {
+    const size = resolveInstances(instances, usableCpus().count);
+    this.#runner({ app: name }).dispatch({ type: "scale", size });
+  }
+
+  /** The file an app's stable generation was started from; null while it has never been started. */
+  fileOf(name: string): string | null {
+    const { launches, app } = this.#runner({ app: name });
+    return launches.get(app.stable)?.script ?? null;
+  }
+
+  /** Resolves when the app has a ready worker in every slot, or is stopped. Rejects with HF_ABORTED. */
+  async until(state: "ready" | "stopped", target: AppTarget): Promise<void> {
+    return untilApp(this.#runner(target), state, target);
+  }
+
+  /** Sends a signal to the workers of some slots; gives the pids it was sent to. */
+  signal(name: string, slots: readonly number[] | "all", signal: NodeJS.Signals): number[] {
+    const runner = this.#runner({ app: name });
+    const chosen = runner.app.workers.filter(({ slot }) => slots === "all" || slots.includes(slot));
+    return chosen.flatMap(({ id }) => {
+      const process = runner.workers.get(id)?.process;
+      if (!process?.pid) return [];
+      process.signal(signal);
+      return [process.pid];
+    });
+  }
+
   /** What runs now, app by app. */
   status(): readonly AppStatus[] {
     return [...this.#runners.values()].map(statusOf);
@@ -114,6 +192,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  #all(): readonly AppRunner[] {
+    return [...this.#runners.values(), ...this.#leaving.values()];
   }
 
   #runner({ app }: AppTarget): AppRunner {
@@ -135,6 +217,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       }
     }
   }
+}
+
+function outletsOf({ output, logs }: SupervisorSettings): Outlets {
+  if (logs) return fileOutlets(logs);
+  const { stdout, stderr } = process;
+  return pipeOutlets(
+    output ?? terminalSink({ streams: { stdout, stderr }, prefix: false, colour: false }),
+  );
 }
 
 /**

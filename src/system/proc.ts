@@ -31,6 +31,25 @@ export function startTicks(pid: number): number | null {
   return Number.isSafeInteger(ticks) ? ticks : null;
 }
 
+/** Whether there is such a process; a zombie is gone, and one of another user is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  return processState(pid) !== "Z";
+}
+
+/** Resident memory in bytes, and CPU time used so far in clock ticks (USER_HZ, 100 a second). */
+export function usageOf(pid: number): { memoryBytes: number; cpuTicks: number } | null {
+  const fields = statFields(pid);
+  const resident = /^VmRSS:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1];
+  const cpuTicks = Number(fields?.[11] ?? "none") + Number(fields?.[12] ?? "none");
+  if (resident === undefined || Number.isNaN(cpuTicks)) return null;
+  return { memoryBytes: Number(resident) * 1024, cpuTicks };
+}
+
 /** The command line, at most 200 characters; the bare name in brackets for a zombie or kernel thread. */
 export function commandOf(pid: number): string | null {
   const line = readText(`/proc/${pid}/cmdline`)?.replaceAll("\0", " ").trim();

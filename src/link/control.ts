@@ -1,0 +1,87 @@
+/** The control protocol's words: what the command line asks a background supervisor, and what it hears. Types only. */
+
+import type { Overview } from "../core/overview.ts";
+import type { Explained } from "../errors.ts";
+
+/** Raised when an older side could misunderstand a newer one; new verbs and fields do not raise it. */
+export const PROTOCOL = 1;
+
+/** The first frame from either side. */
+export interface Hello {
+  readonly protocol: number;
+  /** Of Holdfast. */
+  readonly version: string;
+  readonly pid: number;
+}
+
+/** One app as it travels: options by their names in a configuration file. */
+export interface WireApp {
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface Apply {
+  readonly apps: readonly WireApp[];
+  /** Where they are written; null for one given on the command line. */
+  readonly configFile: string | null;
+  /** What apps that are new inherit, and all of them with `updateEnv`. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly updateEnv: boolean;
+  /** Remove apps of the same file that it no longer names. */
+  readonly prune: boolean;
+  /** Only say what would be done. */
+  readonly dryRun: boolean;
+  /** Reload apps although nothing about them has changed: their code may have. */
+  readonly reload: boolean;
+}
+
+export interface Applied {
+  /** One line for each thing that was, or would be, done. */
+  readonly plan: readonly string[];
+  /** Apps that were kept as they were. */
+  readonly unchanged: readonly string[];
+  readonly outcomes: readonly Outcome[];
+}
+
+/** How an operation ended for one app. */
+export interface Outcome {
+  readonly app: string;
+  readonly did: string;
+  /** Null when it was done. */
+  readonly error: Explained | null;
+}
+
+/** What each verb takes and gives. */
+export interface Verbs {
+  overview: { takes: Record<never, never>; gives: Overview };
+  apply: { takes: Apply; gives: Applied };
+  start: { takes: Targets; gives: Outcomes };
+  stop: { takes: Targets; gives: Outcomes };
+  restart: { takes: Targets; gives: Outcomes };
+  reload: { takes: Targets; gives: Outcomes };
+  delete: { takes: Targets; gives: Outcomes };
+  scale: { takes: { readonly app: string; readonly instances: string }; gives: Outcomes };
+  signal: { takes: Targets & { readonly signal: string }; gives: { readonly pids: number[] } };
+  wait: {
+    takes: Targets & { readonly for: "ready" | "stopped" };
+    gives: { readonly apps: readonly string[] };
+  };
+  env: {
+    takes: Targets;
+    gives: { readonly apps: Readonly<Record<string, Readonly<Record<string, string>>>> };
+  };
+  events: { takes: Targets; gives: Record<never, never> };
+  save: { takes: Record<never, never>; gives: { readonly file: string; readonly apps: number } };
+  resurrect: { takes: Record<never, never>; gives: Outcomes };
+  shutdown: { takes: Record<never, never>; gives: { readonly stopped: readonly string[] } };
+}
+
+export interface Targets {
+  /** Names, `name:slot`, namespaces, globs, `all`. */
+  readonly targets: readonly string[];
+}
+
+export interface Outcomes {
+  readonly outcomes: readonly Outcome[];
+}
+
+export type Verb = keyof Verbs;

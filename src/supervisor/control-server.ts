@@ -1,0 +1,115 @@
+/** The answering side of the control protocol, on a UNIX socket that only its owner can reach. */
+
+import { chmodSync } from "node:fs";
+import net from "node:net";
+import { explained } from "../errors.ts";
+import { type Hello, PROTOCOL } from "../link/control.ts";
+import { encodeFrame, type Frame, FrameReader, KIND } from "../link/frames.ts";
+import { withUnixPath } from "../system/unix-path.ts";
+import { freeStalePath, removePath } from "./socket-path.ts";
+
+/** While a request is served its client is told this often that somebody is there. */
+const ALIVE_EVERY_MS = 2000;
+/** A client that does not read this much is stopped: it is left rather than waited for or remembered for. */
+const UNREAD_MAX_BYTES = 4 * 1024 * 1024;
+const OWNER_ONLY = 0o600;
+
+export interface Request {
+  readonly verb: string;
+  readonly takes: unknown;
+  /** Ends when the client goes or no longer wants the answer. */
+  readonly signal: AbortSignal;
+  /** Tells the client of something meanwhile. */
+  event(name: string, data: unknown): void;
+}
+
+export type Answer = (request: Request) => Promise<unknown>;
+
+export interface ControlServer {
+  /** Takes no more clients, lets go those that are there, and removes the socket. */
+  close(): Promise<void>;
+}
+
+/** Listens on `path`; a stale socket file there is removed first. Throws what the system says. */
+export async function serveControl(
+  path: string,
+  version: string,
+  answer: Answer,
+): Promise<ControlServer> {
+  await freeStalePath(path);
+  const clients = new Set<net.Socket>();
+  const hello: Hello = { protocol: PROTOCOL, version, pid: process.pid };
+  const server = net.createServer((socket) => {
+    clients.add(socket);
+    socket.on("close", () => clients.delete(socket));
+    serve(socket, hello, answer);
+  });
+  await withUnixPath(path, (short) => listen(server, short));
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const client of clients) client.end();
+        removePath(path);
+      }),
+  };
+}
+
+function listen(server: net.Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    // Made for its owner alone from the first moment on: the mode is the mask's while it is bound.
+    const mask = process.umask(0o177);
+    server.listen(path, () => {
+      server.off("error", reject);
+      chmodSync(path, OWNER_ONLY);
+      resolve();
+    });
+    process.umask(mask);
+  });
+}
+
+function serve(socket: net.Socket, hello: Hello, answer: Answer): void {
+  const reader = new FrameReader();
+  const running = new Map<number, AbortController>();
+  const send = (kind: number, header: Record<string, unknown>): void => {
+    if (socket.writableLength > UNREAD_MAX_BYTES) socket.destroy();
+    else if (!socket.destroyed) socket.write(encodeFrame(kind, header));
+  };
+  const begin = ({ id, verb, takes }: Frame["header"]): void => {
+    const gone = new AbortController();
+    const number = Number(id);
+    running.set(number, gone);
+    const alive = setInterval(() => send(KIND.alive, { id: number }), ALIVE_EVERY_MS);
+    answer({
+      verb: String(verb),
+      takes,
+      signal: gone.signal,
+      event: (name, data) => send(KIND.event, { id: number, name, data }),
+    })
+      .then(
+        (value) => send(KIND.reply, { id: number, value }),
+        (error: unknown) => send(KIND.failure, { id: number, error: explained(error) }),
+      )
+      .finally(() => {
+        clearInterval(alive);
+        running.delete(number);
+      });
+  };
+  send(KIND.hello, { ...hello });
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    for (const gone of running.values()) gone.abort();
+  });
+  socket.on("data", (chunk: Buffer) => {
+    try {
+      for (const { kind, header } of reader.push(chunk)) {
+        if (kind === KIND.request) begin(header);
+        else if (kind === KIND.cancel) running.get(Number(header.id))?.abort();
+      }
+    } catch {
+      // It speaks something else: there is nothing it would understand.
+      socket.destroy();
+    }
+  });
+}

@@ -1,0 +1,116 @@
+/** What a person can have done to apps, one outcome for each: a failure of one does not stop the others. */
+
+import type { AppOptions } from "../config/app.ts";
+import { explained, HoldfastError } from "../errors.ts";
+import type { Outcome } from "../link/control.ts";
+import type { Registry } from "./registry.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+export class Operations {
+  readonly #supervisor: Supervisor;
+  readonly #registry: Registry;
+
+  constructor(supervisor: Supervisor, registry: Registry) {
+    this.#supervisor = supervisor;
+    this.#registry = registry;
+  }
+
+  /** Starts apps, each after those it depends on are ready. What runs already is left alone. */
+  start(names: readonly string[]): Promise<readonly Outcome[]> {
+    const begun = new Map<string, Promise<Outcome>>();
+    const begin = (name: string): Promise<Outcome> => {
+      const known = begun.get(name);
+      if (known) return known;
+      const wanted = this.#registry
+        .options(name)
+        .dependsOn.filter((other) => names.includes(other));
+      // Registered before it begins, so that a circle waits for itself no more than once.
+      const outcome = Promise.resolve().then(async () => {
+        const before = await Promise.all(wanted.map(begin));
+        const failed = before.find(({ error }) => error !== null);
+        return this.#outcome(name, () => this.#startOne(name, failed?.app));
+      });
+      begun.set(name, outcome);
+      return outcome;
+    };
+    return Promise.all(names.map(begin));
+  }
+
+  stop(names: readonly string[]): Promise<readonly Outcome[]> {
+    return this.#each(names, async (name) => {
+      const wasRunning = this.#isRunning(name);
+      this.#registry.setStopped(name, true);
+      await this.#supervisor.stop({ app: name });
+      return wasRunning ? "stopped" : "was stopped already";
+    });
+  }
+
+  /** Stopped apps are started: after a restart an app runs. */
+  restart(targets: ReadonlyMap<string, readonly number[] | "all">): Promise<readonly Outcome[]> {
+    return this.#each([...targets.keys()], async (name) => {
+      if (!this.#isRunning(name)) return this.#startOne(name);
+      const slots = targets.get(name);
+      await this.#supervisor.restart({
+        app: name,
+        ...(slots === "all" || !slots ? {} : { slots }),
+      });
+      return "restarted";
+    });
+  }
+
+  reload(names: readonly string[]): Promise<readonly Outcome[]> {
+    return this.#each(names, async (name) => {
+      if (!this.#isRunning(name)) return this.#startOne(name);
+      const generation = await this.#supervisor.reload({ app: name });
+      return `reloaded, generation ${generation}`;
+    });
+  }
+
+  remove(names: readonly string[]): Promise<readonly Outcome[]> {
+    return this.#each(names, async (name) => {
+      await this.#registry.remove(name);
+      return "removed";
+    });
+  }
+
+  /** Also keeps the number, so that it holds after the next start. */
+  scale(name: string, instances: AppOptions["instances"]): Promise<readonly Outcome[]> {
+    return this.#each([name], async () => {
+      const { options, environment } = this.#supervisor.configuration(name);
+      const file = this.#registry.configFileOf(name);
+      if (this.#isRunning(name)) await this.#supervisor.scale(instances, { app: name });
+      else this.#supervisor.resize(instances, name);
+      this.#registry.configure({ ...options, instances }, environment, file);
+      return `scaled to ${instances}`;
+    });
+  }
+
+  async #startOne(name: string, failedDependency?: string): Promise<string> {
+    if (failedDependency !== undefined) {
+      throw new HoldfastError("HF_DEPENDENCY_FAILED", { app: name, dependency: failedDependency });
+    }
+    const wasRunning = this.#isRunning(name);
+    this.#registry.setStopped(name, false);
+    await this.#supervisor.start({ app: name });
+    return wasRunning ? "ran already" : "started";
+  }
+
+  #isRunning(name: string): boolean {
+    return this.#supervisor.statusOf(name).status === "running";
+  }
+
+  #each(
+    names: readonly string[],
+    act: (name: string) => Promise<string>,
+  ): Promise<readonly Outcome[]> {
+    return Promise.all(names.map((name) => this.#outcome(name, () => act(name))));
+  }
+
+  async #outcome(app: string, act: () => Promise<string>): Promise<Outcome> {
+    try {
+      return { app, did: await act(), error: null };
+    } catch (error) {
+      return { app, did: "failed", error: explained(error) };
+    }
+  }
+}

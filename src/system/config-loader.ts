@@ -1,0 +1,81 @@
+/** Evaluates a configuration file in a process of its own. What it does there to that process, to modules or to time, stays there. */
+
+import { spawn } from "node:child_process";
+
+/** What came of it. */
+export type Evaluation =
+  | { readonly type: "value"; readonly value: unknown }
+  | {
+      readonly type: "failed";
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+    }
+  | { readonly type: "unsettled" }
+  | { readonly type: "exited"; readonly status: number | null; readonly signal: string | null }
+  | { readonly type: "silent" };
+
+/**
+ * Runs in the child. A program without a channel back would never be heard of, so that whatever happens
+ * becomes one message; the channel carries more than JSON does (undefined, Infinity).
+ */
+const PROGRAM = String.raw`
+const { pathToFileURL } = require("node:url");
+let told = false;
+function tell(message) {
+  process.send(message, () => process.reallyExit(0));
+  told = true;
+}
+function failed(error) {
+  const isError = error instanceof Error;
+  tell({
+    type: "failed",
+    name: isError ? error.name : "",
+    message: String(isError ? error.message : error),
+    stack: String((isError && error.stack) || ""),
+  });
+}
+process.on("uncaughtException", failed);
+process.on("beforeExit", () => {
+  if (!told) tell({ type: "unsettled" });
+});
+async function evaluate(file) {
+  const exported = await import(pathToFileURL(file).href);
+  let value = "default" in exported ? exported.default : { ...exported };
+  // A module that was compiled to CommonJS.
+  if (value && value.__esModule && "default" in value) value = value.default;
+  value = await (typeof value === "function" ? value() : value);
+  tell({ type: "value", value });
+}
+evaluate(process.argv[1]).catch(failed);
+`;
+
+/** Settles within `timeoutMs`, whatever the file does. What it prints goes to stderr. */
+export function evaluate(
+  file: string,
+  nodeFlags: readonly string[],
+  timeoutMs: number,
+): Promise<Evaluation> {
+  const quiet = ["ExperimentalWarning", "MODULE_TYPELESS_PACKAGE_JSON"];
+  const flags = [...nodeFlags, ...quiet.map((name) => `--disable-warning=${name}`)];
+  const child = spawn(process.execPath, [...flags, "--eval", PROGRAM, file], {
+    stdio: ["ignore", 2, 2, "ipc"],
+    serialization: "advanced",
+  });
+  return new Promise((resolve, reject) => {
+    const settle = (evaluation: Evaluation): void => {
+      clearTimeout(timer);
+      resolve(evaluation);
+    };
+    const timer = setTimeout(() => {
+      settle({ type: "silent" });
+      child.kill("SIGKILL");
+    }, timeoutMs);
+    child.once("message", (message) => settle(message as unknown as Evaluation));
+    child.once("close", (status, signal) => settle({ type: "exited", status, signal }));
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
+}

@@ -1,0 +1,23 @@
+/** UNIX socket paths longer than the kernel takes. */
+
+import { closeSync, openSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+/** sun_path holds 108 bytes on Linux and 104 on macOS, the ending NUL included (unix(7)). */
+const LONGEST_PATH_BYTES = process.platform === "linux" ? 107 : 103;
+
+/**
+ * Calls `use` with a path that fits: on Linux a longer one is reached through a descriptor of its
+ * folder. Elsewhere it is left as it is, and the kernel will refuse it.
+ */
+export async function withUnixPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) <= LONGEST_PATH_BYTES || process.platform !== "linux") {
+    return use(path);
+  }
+  const folder = openSync(dirname(path), "r");
+  try {
+    return await use(join(`/proc/self/fd/${folder}`, basename(path)));
+  } finally {
+    closeSync(folder);
+  }
+}
