@@ -1,6 +1,6 @@
 /** Renders the table of options: docs/options.md and what the command line needs. Pure. */
 
-import { OPTIONS, type Option } from "./options.ts";
+import { type Option, written } from "./options.ts";
 
 /** One flag as the command line declares it, e.g. `-i, --instances <n|max|-1|50%>`. */
 export interface CliOption {
@@ -13,9 +13,9 @@ export interface CliOption {
 
 /** The flags of commands that take an app, in the order of the table. */
 export function cliOptions(): readonly CliOption[] {
-  return table().flatMap((option) => {
+  return written().flatMap((option) => {
     const flags = flagsOf(option);
-    if (flags === null || "words" in option.cli) return [];
+    if (flags === null || option.cli === null || "words" in option.cli) return [];
     const description = `${sentence(option.description)} (default: ${plain(defaultOf(option))})`;
     return [{ flags, description, repeatable: option.cli.repeatable ?? false }];
   });
@@ -33,16 +33,12 @@ two names is a fault, and so is an unknown key.
 | option | default | command line | PM2 |
 |---|---|---|---|
 `;
-  return `${head}${table().map(row).join("\n")}\n\n${table().map(section).join("\n\n")}\n`;
-}
-
-function table(): readonly Option<unknown>[] {
-  return Object.values<Option<unknown>>(OPTIONS);
+  return `${head}${written().map(row).join("\n")}\n\n${written().map(section).join("\n\n")}\n`;
 }
 
 function row(option: Option<unknown>): string {
   const link = `[\`${option.name}\`](#${option.name.toLowerCase()})`;
-  const cells = [link, defaultOf(option), code(usageOf(option)), aliases(option)];
+  const cells = [link, defaultOf(option), usageCode(option), aliases(option)];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
@@ -55,7 +51,7 @@ function section(option: Option<unknown>): string {
     "",
     `- Accepts ${option.kind.expected}.`,
     `- Default: ${defaultOf(option)}${why}.`,
-    `- Command line: ${code(usageOf(option))}`,
+    `- Command line: ${usageCode(option) || "none, in a configuration file only"}`,
   ];
   if (option.pm2.length > 0) lines.push(`- PM2: ${aliases(option)}`);
   return lines.join("\n");
@@ -67,12 +63,18 @@ function defaultOf(option: Option<unknown>): string {
   return shown === "none" ? shown : code(shown);
 }
 
-function usageOf(option: Option<unknown>): string {
-  return flagsOf(option) ?? ("words" in option.cli ? option.cli.words : "");
+function usageOf(option: Option<unknown>): string | null {
+  if (option.cli === null) return null;
+  return "words" in option.cli ? option.cli.words : flagsOf(option);
+}
+
+function usageCode(option: Option<unknown>): string {
+  const usage = usageOf(option);
+  return usage === null ? "" : code(usage);
 }
 
 function flagsOf({ cli }: Option<unknown>): string | null {
-  if ("words" in cli) return null;
+  if (cli === null || "words" in cli) return null;
   const short = cli.short === undefined ? "" : `${cli.short}, `;
   const placeholder = cli.placeholder === undefined ? "" : ` <${cli.placeholder}>`;
   return `${short}${cli.flag}${placeholder}`;

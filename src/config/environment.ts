@@ -1,7 +1,22 @@
 /** Reads an app's environment variables. Pure. */
 
-import { accept, fault, isText, type Kind, LONGEST_STRING, type Reading } from "./kinds.ts";
+import {
+  accept,
+  fault,
+  isText,
+  type Kind,
+  LONGEST_STRING,
+  pattern,
+  type Reading,
+} from "./kinds.ts";
 import { below, contentsOf, type Entry, received } from "./received.ts";
+
+/** The name of one variable. */
+export const variableName: Kind<string> = pattern(
+  "name of a variable",
+  /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+  'the name of an environment variable: letters, digits and "_", not starting with a digit',
+);
 
 /**
  * Environment variables: an object, or a list of `NAME=value`. Numbers and booleans become text, as
@@ -21,13 +36,26 @@ export function variables(): Kind<Readonly<Record<string, string>>> {
         );
       }
       const read =
-        contents.type === "list" ? contents.items.map(assignment) : contents.entries.map(variable);
+        contents.type === "list"
+          ? contents.items.map(assignment)
+          : contents.entries.filter(isGiven).map(variable);
       const faults = read.flatMap((each) => (each.ok ? [] : each.faults));
       if (faults.length > 0) return { ok: false, faults };
       return accept(Object.fromEntries(read.flatMap((each) => (each.ok ? [each.value] : []))));
     },
     show: (value) => (Object.keys(value).length === 0 ? "none" : Object.keys(value).join(" ")),
+    schema: {
+      anyOf: [
+        { type: "object", additionalProperties: { type: ["string", "number", "boolean"] } },
+        { type: "array", items: { type: "string", pattern: "^[^=]+=" } },
+      ],
+    },
   };
+}
+
+/** `{ KEY: process.env.KEY }` of a variable that is not set. */
+function isGiven({ value, readable }: Entry): boolean {
+  return !readable || value !== undefined;
 }
 
 type Variable = readonly [name: string, value: string];

@@ -26,6 +26,19 @@ export const instancesKind: Kind<Instances> = {
     return readShare(value) ?? refuse(value, INSTANCES);
   },
   show: String,
+  schema: {
+    anyOf: [
+      { const: "max" },
+      { type: "integer", minimum: -MOST_INSTANCES, maximum: MOST_INSTANCES },
+      { type: "string", pattern: "^(-?\\d{1,15}|\\d{1,4}(\\.\\d{1,3})?%)$" },
+    ],
+  },
+};
+
+/** PM2's: 0 is every CPU there. */
+export const pm2InstancesKind: Kind<Instances> = {
+  ...instancesKind,
+  read: (value) => (wholeOf(value) === 0 ? accept("max") : instancesKind.read(value)),
 };
 
 function readShare(value: unknown): Reading<Instances> | null {

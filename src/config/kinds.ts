@@ -18,7 +18,13 @@ export interface Kind<T> {
   read(value: unknown): Reading<T>;
   /** The value as a person writes it, for help and documentation. */
   show(value: T): string;
+  /** The value as `read` takes it, where that is not the value itself. */
+  write?(value: T): unknown;
+  /** What it accepts as JSON Schema: never less than `read` takes, so that no editor calls a good value bad. */
+  readonly schema: JsonSchema;
 }
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Longest path Linux accepts, in characters. */
 const LONGEST_PATH = 4096;
@@ -27,6 +33,7 @@ export const LONGEST_STRING = 131_071;
 /** The longest duration any option takes: 24 h, well inside what a timer can hold (24.8 days). */
 const LONGEST_MS = 24 * 3_600_000;
 
+const DURATION = /^(\d{1,9}(?:\.\d{1,6})?) ?(ms|s|m|h)?$/;
 const UNITS: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
   ["s", 1000],
@@ -57,6 +64,7 @@ export function path(what: string): Kind<string> {
         ? accept(value)
         : refuse(value, expected),
     show: (value) => value,
+    schema: { type: "string", minLength: 1, maxLength: LONGEST_PATH },
   };
 }
 
@@ -68,6 +76,7 @@ export function pattern(type: string, matches: RegExp, expected: string): Kind<s
     read: (value) =>
       typeof value === "string" && matches.test(value) ? accept(value) : refuse(value, expected),
     show: (value) => value,
+    schema: { type: "string", pattern: matches.source },
   };
 }
 
@@ -81,6 +90,7 @@ export function choice<T extends string>(...choices: readonly T[]): Kind<T> {
       return found === undefined ? refuse(value, expected) : accept(found);
     },
     show: (value) => value,
+    schema: { enum: choices },
   };
 }
 
@@ -91,6 +101,7 @@ export function flag(): Kind<boolean> {
     expected,
     read: (value) => (typeof value === "boolean" ? accept(value) : refuse(value, expected)),
     show: String,
+    schema: { type: "boolean" },
   };
 }
 
@@ -107,6 +118,12 @@ export function whole(min: number, max: number): Kind<number> {
         : accept(number);
     },
     show: String,
+    schema: {
+      anyOf: [
+        { type: "integer", minimum: min, maximum: max },
+        { type: "string", pattern: "^-?\\d{1,15}$" },
+      ],
+    },
   };
 }
 
@@ -127,12 +144,18 @@ export function duration(minMs: number, maxMs: number = LONGEST_MS): Kind<number
       return ms === null || ms < minMs || ms > maxMs ? refuse(value, expected) : accept(ms);
     },
     show: formatDuration,
+    schema: {
+      anyOf: [
+        { type: "integer", minimum: minMs, maximum: maxMs },
+        { type: "string", pattern: DURATION.source },
+      ],
+    },
   };
 }
 
 function durationOf(value: unknown): number | null {
   if (typeof value !== "string") return wholeOf(value);
-  const match = /^(\d{1,9}(?:\.\d{1,6})?) ?(ms|s|m|h)?$/.exec(value);
+  const match = DURATION.exec(value);
   const unit = UNITS.get(match?.[2] ?? "ms");
   return match === null || unit === undefined ? null : Math.round(Number(match[1]) * unit);
 }
@@ -162,6 +185,7 @@ export function words(): Kind<readonly string[]> {
       return faults.length > 0 ? { ok: false, faults } : accept(contents.items as string[]);
     },
     show: (value) => (value.length === 0 ? "none" : value.join(" ")),
+    schema: { anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }] },
   };
 }
 
@@ -171,6 +195,17 @@ function readWords(value: string, expected: string): Reading<readonly string[]> 
   return split === null
     ? fault(`received ${received(value)}, in which a quote is not closed; expected ${expected}`)
     : accept(split);
+}
+
+/** `kind`, or null for "none", which is also what null in a file means. */
+export function optional<T>(kind: Kind<T>): Kind<T | null> {
+  return {
+    type: kind.type,
+    expected: `${kind.expected}, or null`,
+    read: (value) => (value === null ? accept(null) : kind.read(value)),
+    show: (value) => (value === null ? "none" : kind.show(value)),
+    schema: { anyOf: [{ type: "null" }, kind.schema] },
+  };
 }
 
 /** What the operating system takes as a string: not too long, and without NUL, which would cut it short. */

@@ -1,4 +1,11 @@
-/** What an app is called that was given no name. Pure: what the disk knows comes in as a function. */
+/** What an app may be called, and what one is called that was given no name. Pure: what the disk knows comes in as a function. */
+
+import { accept, fault, type Kind, refuse } from "./kinds.ts";
+import { join } from "./paths.ts";
+import { quote } from "./received.ts";
+
+const NAME = /^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$/;
+const EXPECTED = '1 to 64 letters, digits, ".", "_" or "-", not starting with "-"';
 
 export interface NameSources {
   /** Where relative paths start: the configuration file's folder, or where the command was given. */
@@ -6,6 +13,22 @@ export interface NameSources {
   /** The package name of a directory, null where it has none or is no directory; must not throw. */
   packageNameOf?(directory: string): string | null;
 }
+
+/** A name of an app or a namespace; a fault proposes the nearest one that is allowed. */
+export const nameKind: Kind<string> = {
+  type: "name",
+  expected: EXPECTED,
+  read: (value) => {
+    if (typeof value !== "string") return refuse(value, EXPECTED);
+    if (NAME.test(value)) return accept(value);
+    // Only a sensible length is looked at: the name may be megabytes.
+    const near = clean(value.slice(0, 200));
+    const proposal = near === "" ? "" : `, such as ${quote(near)}`;
+    return fault(`received ${quote(value)}, expected ${EXPECTED}${proposal}`);
+  },
+  show: (value) => value,
+  schema: { type: "string", pattern: NAME.source },
+};
 
 const SCRIPT_EXTENSION = /\.(?:[cm]?[jt]s|[jt]sx)$/i;
 
@@ -27,22 +50,16 @@ function command(script: string): string {
   return first.includes("/") || SCRIPT_EXTENSION.test(script) ? script : first;
 }
 
-function join(from: string, to: string): string {
-  const parts: string[] = [];
-  const whole = to.startsWith("/") ? to : `${from}/${to}`;
-  for (const part of whole.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  const isAbsolute = to.startsWith("/") || from.startsWith("/");
-  return `${isAbsolute ? "/" : ""}${parts.join("/")}`;
+function safe(name: string): string {
+  return clean(name) || "app";
 }
 
-function safe(name: string): string {
-  const clean = name
+/** Empty where nothing of it may stand in a name. */
+function clean(name: string): string {
+  const allowed = name
     .replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[-]+|[-]+$/g, "")
     .slice(0, 64);
   // "." and ".." would be paths where a name becomes a file's name.
-  return /^\.*$/.test(clean) ? "app" : clean;
+  return /^\.*$/.test(allowed) ? "" : allowed;
 }

@@ -1,0 +1,65 @@
+/** Where the apps of a configuration stand: one app, a list, or under a key. Pure. */
+
+import type { Fault } from "../errors.ts";
+import { PM2_FILE_NOTES } from "./pm2.ts";
+import { below, contentsOf, type Entry, received } from "./received.ts";
+
+export interface AppPlace {
+  readonly value: unknown;
+  /** `apps[1]`; "" where the configuration is one app. */
+  readonly at: string;
+}
+
+export interface Shape {
+  readonly inputs: readonly AppPlace[];
+  readonly faults: readonly Fault[];
+  readonly notes: readonly Fault[];
+}
+
+/** PM2 has `pm2` for `apps`, and takes one app for a list of one. */
+export function shapeOf(input: unknown): Shape {
+  const contents = contentsOf(input);
+  if (contents.type === "list") return listed(contents.items, "apps");
+  const entries = contents.type === "record" ? contents.entries : [];
+  const apps =
+    entries.find(({ key }) => key === "apps") ?? entries.find(({ key }) => key === "pm2");
+  if (apps === undefined) return { inputs: [{ value: input, at: "" }], faults: [], notes: [] };
+  const beside = entries.filter(({ key, value }) => key !== apps.key && value !== undefined);
+  const found = under(apps);
+  return { ...found, ...told(beside, found.faults) };
+}
+
+function under({ key, value, readable }: Entry): Shape {
+  const contents = contentsOf(value);
+  if (contents.type === "list") return listed(contents.items, key);
+  if (contents.type === "record") return { inputs: [{ value, at: key }], faults: [], notes: [] };
+  const got = contents.type === "unusable" ? contents.why : `received ${received(value)}`;
+  const message = `${readable ? got : "reading it throws an error"}, expected a list of apps`;
+  return { inputs: [], faults: [{ path: key, message }], notes: [] };
+}
+
+function listed(items: readonly unknown[], key: string): Shape {
+  const empty = { path: key, message: "the list is empty, expected at least one app" };
+  return {
+    inputs: items.map((value, index) => ({ value, at: `${key}[${index}]` })),
+    faults: items.length === 0 ? [empty] : [],
+    notes: [],
+  };
+}
+
+function told(
+  beside: readonly Entry[],
+  faults: readonly Fault[],
+): { faults: readonly Fault[]; notes: readonly Fault[] } {
+  const notes = beside.flatMap(({ key }) => {
+    const note = PM2_FILE_NOTES.get(key);
+    return note === undefined ? [] : [{ path: key, message: note }];
+  });
+  const unknown = beside
+    .filter(({ key }) => !PM2_FILE_NOTES.has(key) && key !== "$schema")
+    .map(({ key }) => ({
+      path: below("", key),
+      message: 'is unknown beside "apps"; options belong to an app of the list',
+    }));
+  return { faults: [...unknown, ...faults], notes };
+}
