@@ -9,9 +9,18 @@ export type {
   Ready,
   Strategy,
 } from "./config/app.ts";
+export type { RotationPolicy } from "./core/rotation.ts";
 export type { AppStatus, SlotStatus, WorkerStatus } from "./core/snapshot.ts";
 export { EXIT_REASONS, type ExitReason } from "./core/worker.ts";
 export { type ErrorCode, type Fault, HoldfastError } from "./errors.ts";
+export { type RotationHandle, type RotationOptions, startRotation } from "./logs/rotation.ts";
+export {
+  createLogStore,
+  type LogSource,
+  type LogStore,
+  type LogStream,
+  type LogTarget,
+} from "./logs/store.ts";
 export type { OutputSink } from "./logs/worker-output.ts";
 export type { WaitOptions } from "./supervisor/app-control.ts";
 export type { SupervisorEvents } from "./supervisor/events.ts";

@@ -1,10 +1,15 @@
 /** Command-line flags as configuration input. Pure: what is wrong with a value the parser says. */
 
+import { OPTIONS } from "../config/options.ts";
+
+const NAMES = Object.values(OPTIONS).map(({ name }) => name);
+
+/** Of the flags those that are options of an app; others are the command's own. */
 export function appInput(
   script: string,
   args: readonly string[],
   flags: Record<string, unknown>,
 ): Record<string, unknown> {
-  const { logLevel: _level, logFile: _file, ...options } = flags;
-  return { script, args, ...options };
+  const options = Object.entries(flags).filter(([name]) => NAMES.includes(name));
+  return { ...Object.fromEntries(options), script, args };
 }

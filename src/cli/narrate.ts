@@ -18,6 +18,9 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
     if (isExpected) log.info({ ...facts, worker }, "worker stopped");
     else log.error({ ...facts, worker, lastOutput }, cause);
   });
+  supervisor.on("log:fault", ({ what, ...facts }) =>
+    log.error(facts, `a log file is at fault; the app runs on: ${what}`),
+  );
   const told = new Set<string>();
   supervisor.on("worker:fault", ({ worker, fault, ...facts }) => {
     // Once per worker and kind: a hostile worker must not write the log full.
@@ -35,6 +38,7 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
     ),
   );
   supervisor.on("slot:recovered", (facts) => log.info(facts, "the slot has recovered"));
+  supervisor.on("slot:done", (facts) => log.info(facts, "the slot is done; nothing follows"));
   supervisor.on("reload:start", (facts) => log.info(facts, "reload started"));
   supervisor.on("reload:progress", (facts) =>
     log.info(facts, `reload: ${facts.renewed} of ${facts.of} slots replaced`),

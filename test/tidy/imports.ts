@@ -22,9 +22,9 @@ interface Rights {
 const ROOMS: Readonly<Record<string, Rights>> = {
   errors: { uses: [] },
   core: { uses: ["errors"], types: ["config/*"] },
-  config: { uses: ["errors"], types: ["core/*"] },
-  system: { uses: ["errors"], packages: ["node:"] },
-  logs: { uses: ["errors"], packages: ["node:", "pino"] },
+  config: { uses: ["errors"], types: ["core/*"], packages: ["croner"] },
+  system: { uses: ["errors"], packages: ["node:", "json5"] },
+  logs: { uses: ["errors", "core/rotation"], packages: ["node:", "pino"] },
   link: { uses: ["errors"], types: ["core/*"], packages: ["node:", "ws"] },
   agent: { uses: ["core/*", "link/*"], packages: ["node:"] },
   bus: { uses: ["errors", "core/*", "link/*"], packages: ["node:", "ws"] },
@@ -43,13 +43,13 @@ const ROOMS: Readonly<Record<string, Rights>> = {
   cli: {
     uses: [
       ...["errors", "index", "config/*", "core/snapshot", "link/*", "logs/*", "system/*"],
-      "supervisor/supervisor",
+      ...["supervisor/supervisor", "supervisor/background"],
     ],
     types: ["core/*"],
     packages: ["node:", "commander", "pino"],
   },
   index: {
-    uses: ["errors", "supervisor/*", "config/*", "core/worker"],
+    uses: ["errors", "supervisor/*", "config/*", "core/worker", "logs/rotation", "logs/store"],
     types: ["core/*", "logs/*"],
   },
   worker: { uses: ["agent/hooks"] },

@@ -40,7 +40,9 @@ export async function runCommand(
       await supervisor.stop();
       throw error;
     }
-    log.error({ code: error.code, remedy: error.remedy }, error.message);
+    // A stop asked for meanwhile ends the start, too, and is no fault.
+    if (error.code !== "HF_NOT_RUNNING")
+      log.error({ code: error.code, remedy: error.remedy }, error.message);
   }
   await stopped;
   return status();

@@ -1,0 +1,66 @@
+/** `holdfast start <file>` and `holdfast reload <file>`: what runs becomes what is written. */
+
+import type { AppOptions } from "../../config/app.ts";
+import { inputOf } from "../../config/input.ts";
+import type { Applied, Apply } from "../../link/control.ts";
+import { callShown } from "../call.ts";
+import { ensureSupervisor, findSupervisor, homeOf } from "../connect.ts";
+import { readEcosystem } from "../ecosystem.ts";
+import { type Talk, talkOf, tellOutcomes } from "../outcomes.ts";
+
+/** Without a word the file is looked for in the working directory. Resolves with the exit status. */
+export async function applyCommand(
+  word: string | undefined,
+  flags: Record<string, unknown>,
+): Promise<number> {
+  const { apps, file, notes } = await readEcosystem(word, flags);
+  for (const { path, message } of notes) process.stderr.write(`note: ${path} ${message}\n`);
+  return applyOptions(apps, file, flags);
+}
+
+/** Has the apps run. A supervisor is started when none does, except for a dry run. */
+export async function applyOptions(
+  apps: readonly AppOptions[],
+  configFile: string | null,
+  flags: Record<string, unknown>,
+): Promise<number> {
+  const talk = talkOf(flags);
+  const home = homeOf(flags);
+  const asked: Apply = {
+    apps: apps.map((options) => ({ options: inputOf(options) })),
+    configFile,
+    environment: environment(),
+    updateEnv: flags.updateEnv === true,
+    prune: flags.prune === true,
+    dryRun: flags.dryRun === true,
+    reload: flags.reload === true,
+  };
+  const client = asked.dryRun ? await findSupervisor(home) : await ensureSupervisor(home);
+  if (!client) {
+    for (const { name } of apps) talk.say(`${name}: would be started (no supervisor runs yet)`);
+    return 0;
+  }
+  try {
+    const applied = await callShown(client, "apply", asked, flags);
+    talk.data(applied);
+    return tell(applied, asked, talk);
+  } finally {
+    client.close();
+  }
+}
+
+function tell({ plan, unchanged, outcomes }: Applied, asked: Apply, talk: Talk): number {
+  for (const line of plan) talk.say(asked.dryRun ? `would change: ${line}` : line);
+  const done = outcomes.map(({ app }) => app);
+  const kept = unchanged.filter((app) => !done.includes(app));
+  if (kept.length > 0) talk.say(`unchanged: ${kept.join(", ")}`);
+  return tellOutcomes(outcomes, talk);
+}
+
+/** What apps inherit: this shell's variables. */
+function environment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,53 @@
+/** `holdfast supervisor`: the background supervisor itself, in the foreground: for `start`, systemd and the curious. */
+
+import { closeSync, fstatSync, writeSync } from "node:fs";
+import { explained, isExplained } from "../../errors.ts";
+import { createLog, type Logger } from "../../logs/log.ts";
+import { openBackground } from "../../supervisor/background.ts";
+import { homeOf, NEWS_DESCRIPTOR, type News } from "../connect.ts";
+import { narrate } from "../narrate.ts";
+import { obeySignals } from "../signals.ts";
+import { version } from "../version.ts";
+
+/** Runs until it is shut down or a signal stops it; resolves with the exit status. */
+export async function supervisorCommand(flags: Record<string, unknown>): Promise<number> {
+  const log = openLog(flags);
+  const tell = flags.detached === true ? tellStarter : () => {};
+  try {
+    const home = homeOf(flags);
+    const resume = flags.resume === true || flags.detached !== true;
+    const background = await openBackground({ home, version: version(), log, resume });
+    const { supervisor } = background;
+    narrate(supervisor, log);
+    log.info({ pid: process.pid, home: home.directory, version: version() }, "supervisor ready");
+    tell({ ready: true });
+    const stopped = obeySignals(supervisor, log, () => true);
+    await Promise.race([stopped, background.left]);
+    await background.close();
+    log.info("supervisor ended");
+    return 0;
+  } catch (error) {
+    const what = explained(error);
+    log.fatal({ code: what.code, remedy: what.remedy }, what.message);
+    tell({ ready: false, error: what });
+    if (isExplained(error)) return what.exitStatus;
+    throw error;
+  }
+}
+
+function openLog(flags: Record<string, unknown>): Logger {
+  const isTerminal = process.stdout.isTTY === true;
+  const level = typeof flags.logLevel === "string" ? flags.logLevel : "info";
+  return createLog({ level, stream: process.stdout, pretty: isTerminal, colour: isTerminal });
+}
+
+/** Whoever started it in the background waits for one line. */
+function tellStarter(news: News): void {
+  try {
+    if (!fstatSync(NEWS_DESCRIPTOR).isFIFO() && !fstatSync(NEWS_DESCRIPTOR).isSocket()) return;
+    writeSync(NEWS_DESCRIPTOR, `${JSON.stringify(news)}\n`);
+    closeSync(NEWS_DESCRIPTOR);
+  } catch {
+    // Nobody waits any more.
+  }
+}
