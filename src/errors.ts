@@ -1,3 +1,4 @@
+// tidy: the table is one list; split, a code could stand in two places.
 /**
  * The table of error codes: what happened and why (message), what to do (remedy), and the exit
  * status of a command that fails with it. A code is never renamed and never reused.

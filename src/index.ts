@@ -5,10 +5,16 @@ export type {
   AppOptions,
   ConfigInput,
   Duration,
+  ExecMode,
   Instances,
   Ready,
+  Size,
   Strategy,
+  Variables,
+  Watch,
+  WatchInput,
 } from "./config/app.ts";
+export { type ConfigExport, defineConfig } from "./config/define.ts";
 export type { RotationPolicy } from "./core/rotation.ts";
 export type { AppStatus, SlotStatus, WorkerStatus } from "./core/snapshot.ts";
 export { EXIT_REASONS, type ExitReason } from "./core/worker.ts";

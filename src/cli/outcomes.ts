@@ -1,6 +1,6 @@
 /** What was done to each app: told on stderr, or as data on stdout; and the exit status it amounts to. */
 
-import { type Explained, explained } from "../errors.ts";
+import type { Explained } from "../errors.ts";
 import type { Outcome } from "../link/control.ts";
 
 /** The shape of all JSON on stdout: raised when a field changes its meaning. */
@@ -37,11 +37,6 @@ export function tellOutcomes(outcomes: readonly Outcome[], talk: Talk): number {
 }
 
 /** What, what to do, and the code to look up. */
-export function failureText({ message, remedy, code }: Explained): string {
+function failureText({ message, remedy, code }: Explained): string {
   return `error: ${message}\nfix: ${remedy}\ncode: ${code}`;
-}
-
-/** Any error, as it is told. */
-export function errorText(error: unknown): string {
-  return failureText(explained(error));
 }

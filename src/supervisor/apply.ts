@@ -2,10 +2,14 @@
 
 import type { AppOptions } from "../config/app.ts";
 import { describePlan, type PlanStep, planChanges } from "../config/plan.ts";
+import { EXIT } from "../errors.ts";
 import type { Applied, Apply, Outcome } from "../link/control.ts";
 import type { Operations } from "./operations.ts";
 import type { Registry } from "./registry.ts";
 import type { Environment, Supervisor } from "./supervisor.ts";
+
+/** Faults of what is written, not of what was run. */
+const CANNOT_RUN: readonly number[] = [EXIT.config, EXIT.permission];
 
 export interface Household {
   readonly supervisor: Supervisor;
@@ -41,10 +45,12 @@ export async function applyApps(
   ]);
   const all = outcomes.flat(2);
   for (const { app, error } of all) {
+    const earlier = before.get(app);
     // What did not come up is not what should run: the same file is a change again next time.
-    const earlier = error?.code === "HF_RELOAD_FAILED" ? before.get(app) : undefined;
-    if (earlier)
+    if (error?.code === "HF_RELOAD_FAILED" && earlier)
       registry.configure(earlier.options, earlier.environment, registry.configFileOf(app));
+    // What cannot run at all was never there.
+    if (error && !earlier && CANNOT_RUN.includes(error.exitStatus)) await registry.remove(app);
   }
   return { plan, unchanged: asked.reload ? [] : unchanged, outcomes: all };
 }

@@ -3,12 +3,12 @@
 import type { AppOptions, Instances } from "../config/app.ts";
 import { instancesKind } from "../config/instances.ts";
 import { parseConfig } from "../config/parse.ts";
-import { select, type Target } from "../core/targets.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Apply, Outcome, Verb, Verbs } from "../link/control.ts";
 import { applyApps, type Household } from "./apply.ts";
+import { forward, told } from "./control-events.ts";
 import type { Request } from "./control-server.ts";
-import { EVENT_NAMES } from "./events.ts";
+import { selected, wholeApps } from "./control-targets.ts";
 import type { Overviews } from "./overview.ts";
 
 export interface ControlContext extends Household {
@@ -41,7 +41,7 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   signal: signalWorkers,
   wait: waitFor,
   env: async ({ supervisor, registry }, takes) => {
-    const entries = wholeApps(registry, supervisor, takes.targets).map((name) => {
+    const entries = wholeApps({ registry, supervisor }, takes.targets).map((name) => {
       const { options, environment } = supervisor.configuration(name);
       return [name, { ...environment, ...options.env }] as const;
     });
@@ -55,7 +55,9 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   resurrect: async (context, _takes, request) => {
     const { registry, operations } = context;
     const names = registry.names().filter((name) => !registry.isStopped(name));
-    return told(context, names, request, async () => ({ outcomes: await operations.start(names) }));
+    return told(context.supervisor, names, request, async () => ({
+      outcomes: await operations.start(names),
+    }));
   },
   shutdown: async ({ registry, supervisor, leave }) => {
     const stopped = supervisor
@@ -95,7 +97,7 @@ async function apply(
   };
   const wanted = optionsIn(asked.apps.map(({ options }) => options));
   const names = wanted.map(({ name }) => name);
-  return told(context, names, request, async () => {
+  return told(context.supervisor, names, request, async () => {
     const applied = await applyApps(context, wanted, asked);
     if (!asked.dryRun) context.registry.save();
     return applied;
@@ -115,8 +117,8 @@ async function changing(
   request: Request,
   act: (names: readonly string[]) => Promise<readonly Outcome[]>,
 ): Promise<{ outcomes: readonly Outcome[] }> {
-  const names = wholeApps(context.registry, context.supervisor, targets);
-  return told(context, names, request, async () => {
+  const names = wholeApps(context, targets);
+  return told(context.supervisor, names, request, async () => {
     const outcomes = await act(names);
     context.registry.save();
     return { outcomes };
@@ -130,7 +132,7 @@ async function restart(
 ): Promise<{ outcomes: readonly Outcome[] }> {
   const chosen = selected(context.supervisor, targets);
   const slots = new Map(chosen.map((target) => [target.app, target.slots]));
-  return told(context, [...slots.keys()], request, async () => {
+  return told(context.supervisor, [...slots.keys()], request, async () => {
     const outcomes = await context.operations.restart(slots);
     context.registry.save();
     return { outcomes };
@@ -142,9 +144,9 @@ async function scale(
   takes: Partial<Verbs["scale"]["takes"]>,
   request: Request,
 ): Promise<{ outcomes: readonly Outcome[] }> {
-  const names = wholeApps(context.registry, context.supervisor, [String(takes.app)]);
+  const names = wholeApps(context, [String(takes.app)]);
   const said = String(takes.instances);
-  return told(context, names, request, async () => {
+  return told(context.supervisor, names, request, async () => {
     const outcomes: Outcome[] = [];
     for (const name of names) {
       const now = context.supervisor.statusOf(name).instances;
@@ -187,7 +189,7 @@ async function waitFor(
   { signal }: Request,
 ): Promise<Verbs["wait"]["gives"]> {
   const state = takes.for === "stopped" ? "stopped" : "ready";
-  const names = wholeApps(registry, supervisor, takes.targets);
+  const names = wholeApps({ registry, supervisor }, takes.targets);
   await Promise.all(names.map((app) => supervisor.until(state, { app, signal })));
   return { apps: names };
 }
@@ -205,68 +207,4 @@ async function watch(
   });
   stop();
   return {};
-}
-
-/** Tells the client what happens to these apps while something is done to them. */
-async function told<T>(
-  { supervisor }: ControlContext,
-  names: readonly string[],
-  request: Request,
-  act: () => Promise<T>,
-): Promise<T> {
-  const stop = forward(supervisor, names, request);
-  try {
-    return await act();
-  } finally {
-    stop();
-  }
-}
-
-/** Forwards the events of some apps, or of all; gives the function that ends it. */
-function forward(
-  supervisor: Household["supervisor"],
-  names: readonly string[] | null,
-  { event }: Request,
-): () => void {
-  const listeners = EVENT_NAMES.map((name) => {
-    const listener = (data: { readonly app: string }): void => {
-      if (names === null || names.includes(data.app)) event(name, { at: Date.now(), ...data });
-    };
-    supervisor.on(name, listener);
-    return () => supervisor.off(name, listener);
-  });
-  return () => {
-    for (const off of listeners) off();
-  };
-}
-
-function wholeApps(
-  registry: Household["registry"],
-  supervisor: Household["supervisor"],
-  targets: readonly string[] | undefined,
-): readonly string[] {
-  const chosen = selected(supervisor, targets);
-  const part = chosen.find(({ slots }) => slots !== "all");
-  if (part) throw new HoldfastError("HF_WHOLE_APPS_ONLY", { app: part.app });
-  return chosen.flatMap(({ app }) => (registry.has(app) ? [app] : []));
-}
-
-function selected(
-  supervisor: Household["supervisor"],
-  targets: readonly string[] | undefined,
-): readonly Target[] {
-  const words = Array.isArray(targets) ? targets.map(String) : [];
-  const apps = supervisor.status().map(({ name, instances }) => ({
-    name,
-    instances,
-    namespace: supervisor.configuration(name).options.namespace,
-  }));
-  const { targets: found, unknown } = select(words, apps);
-  if (unknown.length > 0) {
-    throw new HoldfastError("HF_NO_SUCH_APP", {
-      app: unknown.join(", "),
-      known: apps.map(({ name }) => name),
-    });
-  }
-  return found;
 }

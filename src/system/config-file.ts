@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import JSON5 from "json5";
 import { HoldfastError } from "../errors.ts";
-import { type Evaluation, evaluate } from "./config-loader.ts";
+import { type Evaluation, evaluate, lineIn, syntaxLine } from "./config-loader.ts";
 
 export interface ConfigFile {
   /** What the file holds or exports, not checked in any way. */
@@ -124,7 +124,7 @@ function parseJson(file: string, text: string): unknown {
 
 async function exportOf(path: string, timeoutMs: number = TIMEOUT_MS): Promise<unknown> {
   const evaluation = await evaluate(path, flagsFor(path), timeoutMs);
-  if (evaluation.type !== "value") throw failure(path, evaluation, timeoutMs);
+  if (evaluation.type !== "value") throw await failure(path, evaluation, timeoutMs);
   const { value } = evaluation;
   const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
   if (value === undefined || value === null || (isEmpty && !Array.isArray(value))) {
@@ -150,11 +150,11 @@ function flagsFor(path: string): readonly string[] {
   throw new HoldfastError("HF_CONFIG_FILE_UNSUPPORTED", { file: path, reason });
 }
 
-function failure(
+async function failure(
   file: string,
   evaluation: Exclude<Evaluation, { type: "value" }>,
   timeoutMs: number,
-): HoldfastError {
+): Promise<HoldfastError> {
   if (evaluation.type !== "failed") {
     const cause = causeOf(evaluation, timeoutMs);
     return new HoldfastError("HF_CONFIG_FILE_FAILED", { file, line: null, cause });
@@ -162,7 +162,8 @@ function failure(
   const { name, message, stack } = evaluation;
   const line = lineIn(stack, file);
   if (name === "SyntaxError") {
-    return new HoldfastError("HF_CONFIG_FILE_SYNTAX", { file, line, reason: message });
+    const where = line ?? (await syntaxLine(file, timeoutMs));
+    return new HoldfastError("HF_CONFIG_FILE_SYNTAX", { file, line: where, reason: message });
   }
   const isNoData = name === "DataCloneError";
   const thrown = name === "" ? message : `${name}: ${message}`;
@@ -182,11 +183,4 @@ function causeOf(
   if (evaluation.type === "unsettled") return "waits for a promise that nothing settles";
   const { status, signal } = evaluation;
   return `ended its process with ${signal ?? `status ${status}`} before it had exported anything`;
-}
-
-/** The line of `file` that an error's stack names first. */
-function lineIn(stack: string, file: string): number | null {
-  const at = stack.indexOf(`${file}:`);
-  const found = at < 0 ? null : /^\d+/.exec(stack.slice(at + file.length + 1));
-  return found === null ? null : Number(found[0]);
 }

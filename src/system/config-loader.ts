@@ -1,6 +1,6 @@
 /** Evaluates a configuration file in a process of its own. What it does there to that process, to modules or to time, stays there. */
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 
 /** What came of it. */
 export type Evaluation =
@@ -19,11 +19,13 @@ export type Evaluation =
  * Runs in the child. A program without a channel back would never be heard of, so that whatever happens
  * becomes one message; the channel carries more than JSON does (undefined, Infinity).
  */
-const PROGRAM = String.raw`
+const PROGRAM = `
 const { pathToFileURL } = require("node:url");
+// Only a program given as text has these everywhere; a module must not find them by chance.
+for (const name of ["require", "module", "exports", "__filename", "__dirname"]) delete globalThis[name];
 let told = false;
 function tell(message) {
-  process.send(message, () => process.reallyExit(0));
+  process.send(message, () => process.exit(0));
   told = true;
 }
 function failed(error) {
@@ -45,7 +47,11 @@ async function evaluate(file) {
   // A module that was compiled to CommonJS.
   if (value && value.__esModule && "default" in value) value = value.default;
   value = await (typeof value === "function" ? value() : value);
-  tell({ type: "value", value });
+  try {
+    tell({ type: "value", value });
+  } catch (error) {
+    tell({ type: "failed", name: "DataCloneError", message: String(error && error.message), stack: "" });
+  }
 }
 evaluate(process.argv[1]).catch(failed);
 `;
@@ -78,4 +84,21 @@ export function evaluate(
       reject(error);
     });
   });
+}
+
+/** The line a module's syntax is wrong at, which the error of an import does not tell; null where nothing is found. */
+export function syntaxLine(file: string, timeoutMs: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    const settings = { timeout: timeoutMs, killSignal: "SIGKILL" } as const;
+    execFile(process.execPath, ["--check", file], settings, (_error, _stdout, stderr) =>
+      resolve(lineIn(stderr, file)),
+    );
+  });
+}
+
+/** The line of `file` that a stack or a message of Node names first. */
+export function lineIn(text: string, file: string): number | null {
+  const at = text.indexOf(`${file}:`);
+  const found = at < 0 ? null : /^\d+/.exec(text.slice(at + file.length + 1));
+  return found === null ? null : Number(found[0]);
 }

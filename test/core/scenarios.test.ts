@@ -202,7 +202,8 @@ describe("scenarios", () => {
         .tell("reload", reload(true))
         .exits(4, 3)
         .exits(5, 3),
-    "never-restarted": () => new Story(2, { autorestart: false }).exits(1, 0).exits(2, 1).waits(60_000),
+    "never-restarted": () =>
+      new Story(2, { autorestart: false }).exits(1, 0).exits(2, 1).waits(60_000),
     "restart-delay": () => running(1, { restartDelayMs: 5000 }).exits(1, 0).waits(4999).waits(1),
     "start-without-listening": () => new Story(1).waits(999).waits(1).waits(1000),
     "never-listens-again": () => running(1).tell("reload", reload(true)).waits(10_000).exits(2, 0),

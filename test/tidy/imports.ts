@@ -42,7 +42,16 @@ const ROOMS: Readonly<Record<string, Rights>> = {
   },
   cli: {
     uses: [
-      ...["errors", "index", "config/*", "core/snapshot", "link/*", "logs/*", "system/*"],
+      ...[
+        "errors",
+        "index",
+        "config/*",
+        "core/snapshot",
+        "core/targets",
+        "link/*",
+        "logs/*",
+        "system/*",
+      ],
       ...["supervisor/supervisor", "supervisor/background"],
     ],
     types: ["core/*"],
