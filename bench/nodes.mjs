@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const NODES = fileURLToPath(new URL("../test/nodes", import.meta.url));
 const PEERS = fileURLToPath(new URL("peers", import.meta.url));
 
-export const HOLDFAST = fileURLToPath(new URL("../dist/bin/holdfast.js", import.meta.url));
+export const HOLDFAST = fileURLToPath(new URL("../dist/bin/holdfast.cjs", import.meta.url));
 export const PM2 = `${PEERS}/node_modules/pm2/bin/pm2`;
 
 /**

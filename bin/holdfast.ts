@@ -2,5 +2,8 @@
 import module from "node:module";
 
 (module as { enableCompileCache?(): unknown }).enableCompileCache?.();
-const { main } = await import("../src/cli/main.ts");
-process.exitCode = await main(process.argv.slice(2));
+void import("../src/cli/main.ts")
+  .then(({ main }) => main(process.argv.slice(2)))
+  .then((status) => {
+    process.exitCode = status;
+  });

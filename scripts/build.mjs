@@ -2,7 +2,7 @@
 // imports but Node's own, by rolldown. Built aside and then put in place, so that what runs from
 // dist/ meanwhile finds every file.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
@@ -19,13 +19,30 @@ const tsc = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
-const bundle = await rolldown({
-  input: "src/agent/main.ts",
-  platform: "node",
-  external: /^node:/,
-});
-await bundle.write({ file: `${made}/agent.cjs`, format: "cjs", minify: false });
-await bundle.close();
-chmodSync(`${made}/bin/holdfast.js`, 0o755);
+const packages = Object.keys(JSON.parse(readFileSync("package.json", "utf8")).dependencies);
+
+/**
+ * @param {Record<string, string>} input
+ * @param {import("rolldown").ExternalOption} external
+ */
+async function bundle(input, external) {
+  const bundled = await rolldown({ input, platform: "node", external });
+  await bundled.write({
+    dir: made,
+    format: "cjs",
+    entryFileNames: "[name].cjs",
+    // As deep as the modules are: they find the agent and the like from where they lie.
+    chunkFileNames: "src/bundle/[name].cjs",
+    minify: false,
+  });
+  await bundled.close();
+}
+
+rmSync(`${made}/bin`, { recursive: true });
+rmSync(`${made}/src/cli`, { recursive: true });
+await bundle({ agent: "src/agent/main.ts" }, /^node:/);
+// A command that only looks starts twice as fast from a few files as from many.
+await bundle({ "bin/holdfast": "bin/holdfast.ts" }, [/^node:/, ...packages]);
+chmodSync(`${made}/bin/holdfast.cjs`, 0o755);
 if (existsSync("dist")) renameSync("dist", stale);
 renameSync(made, "dist");

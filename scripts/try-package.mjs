@@ -12,7 +12,7 @@ const work = mkdtempSync(join(tmpdir(), "holdfast-try-"));
 const version = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 
 try {
-  if (!existsSync(join(root, "dist/bin/holdfast.js"))) {
+  if (!existsSync(join(root, "dist/bin/holdfast.cjs"))) {
     throw new Error("There is no dist/: run npm run build first.");
   }
   const tarball = pack();

@@ -235,6 +235,21 @@ export const ERRORS = {
       `${app} was not started: ${dependency}, which it depends on, did not become ready.`,
     "See why the other one failed, then start both again.",
   ),
+  HF_NO_SERVICE_MANAGER: entry<Record<never, never>>(
+    EXIT.failed,
+    () => "This system has no service manager Holdfast knows: systemd, OpenRC or launchd.",
+    "Name one with --platform and --print to get its file, or have whatever starts programs here run `holdfast supervisor`.",
+  ),
+  HF_SERVICE_FAILED: entry<{ step: string; reason: string }>(
+    EXIT.failed,
+    ({ step, reason }) => `The service was not set up: ${step} failed: ${reason}.`,
+    "Correct what it says and run the command again: what was done already is not done twice.",
+  ),
+  HF_FILE_EXISTS: entry<{ file: string }>(
+    EXIT.failed,
+    ({ file }) => `There is a file ${file} already, which is not touched.`,
+    "Move it away or name another one; --force replaces it.",
+  ),
   HF_BUG: entry<{ what: string }>(
     EXIT.bug,
     ({ what }) => `A fault of Holdfast itself: ${what}`,

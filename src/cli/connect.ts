@@ -10,7 +10,7 @@ import { type Home, homeAt } from "../system/home.ts";
 import { withUnixPath } from "../system/unix-path.ts";
 import { version } from "./version.ts";
 
-const CLI = fileURLToPath(new URL("../../bin/holdfast.js", import.meta.url));
+const CLI = fileURLToPath(new URL("../../bin/holdfast.cjs", import.meta.url));
 /** The descriptor on which a supervisor that was just started says how that went. */
 export const NEWS_DESCRIPTOR = 3;
 const STARTED_WITHIN_MS = 30_000;

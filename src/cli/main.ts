@@ -2,9 +2,9 @@
 
 import { Command, CommanderError } from "commander";
 import { EXIT, explained, isExplained } from "../errors.ts";
+import type { Done } from "./program/command.ts";
 import { addLooking } from "./program/looking.ts";
 import { addMachine } from "./program/machine.ts";
-import { addRunning } from "./program/running.ts";
 import { version } from "./version.ts";
 
 /** Runs the command line; resolves with the exit status. Never rejects for a fault of the user. */
@@ -19,15 +19,21 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .enablePositionalOptions()
     .showHelpAfterError("(holdfast --help lists commands and options)");
-  addRunning(program, done);
-  addLooking(program, done);
-  addMachine(program, done);
+  const looking = addLooking(program, done);
+  if (!looking.includes(argv[0] ?? "")) await addOthers(program, done);
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     return explain(error);
   }
   return status;
+}
+
+/** The table of options takes a while to load, and who only looks does not need it. */
+async function addOthers(program: Command, done: Done): Promise<void> {
+  const { addRunning } = await import("./program/running.ts");
+  addRunning(program, done);
+  addMachine(program, done);
 }
 
 /** Says what, why and what to do on stderr, and gives the exit status. */

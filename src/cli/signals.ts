@@ -5,7 +5,8 @@ import { HoldfastError } from "../errors.ts";
 import type { Logger } from "../logs/log.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
-const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
+/** What ends a supervisor in order. */
+export const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
 /**
  * SIGHUP reloads; SIGTERM, SIGINT and SIGQUIT drain and stop, the second hurries, the third kills;

@@ -60,8 +60,8 @@ function dial(path: string): Promise<net.Socket | null> {
       resolve(socket);
     });
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      // Nobody is there: no file, or one that a dead supervisor has left.
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(null);
+      // Nobody is there: no file, no folder for it, or one that a dead supervisor has left.
+      if (["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(error.code ?? "")) resolve(null);
       else if (error.code === "EACCES" || error.code === "EPERM") {
         reject(new HoldfastError("HF_CONTROL_DENIED", { socket: path }, { cause: error }));
       } else reject(error);

@@ -30,7 +30,7 @@ export interface RotationHandle {
 }
 
 const EVERY_MS = 5000;
-const PROGRAM = fileURLToPath(new URL("./rotator-main.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../logs/rotator-main.js", import.meta.url));
 const LOSSY_WARNING =
   "this file system can neither collapse nor punch files: a rotation loses what is written during its last milliseconds";
 

@@ -3,10 +3,11 @@
 import type { AppOptions } from "../config/app.ts";
 import type { SlotOverview } from "../core/overview.ts";
 import type { Logger } from "../logs/log.ts";
+import { startRotation } from "../logs/rotation.ts";
 import { createLogStore, type LogStore, logPath } from "../logs/store.ts";
 import { type Home, prepareHome } from "../system/home.ts";
 import { Chronicle } from "./chronicle.ts";
-import { type ControlServer, serveControl } from "./control-server.ts";
+import { serveControl } from "./control-server.ts";
 import { answerControl, type ControlContext } from "./control-verbs.ts";
 import { claimHome } from "./home-lock.ts";
 import { Operations } from "./operations.ts";
@@ -46,6 +47,7 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
     const state = loadState(home);
     for (const notice of state.notices) log.error(notice);
     const logs = createLogStore(home.logs);
+    const rotation = startRotation(logs);
     const supervisor = new Supervisor([], { logs });
     const registry = new Registry(supervisor, home);
     registry.restore(state.apps);
@@ -69,7 +71,12 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
       supervisor,
       logs,
       left: left.promise,
-      close: () => close(supervisor, server, giveBack),
+      async close() {
+        await rotation.stop();
+        await supervisor.stop();
+        await server.close();
+        giveBack();
+      },
     };
   } catch (error) {
     giveBack();
@@ -82,16 +89,6 @@ function logsOf(directory: string, target: AppOptions, slot: number): SlotLogs {
     out: logPath(directory, target, slot, "out"),
     err: logPath(directory, target, slot, "err"),
   };
-}
-
-async function close(
-  supervisor: Supervisor,
-  server: ControlServer,
-  giveBack: () => void,
-): Promise<void> {
-  await supervisor.stop();
-  await server.close();
-  giveBack();
 }
 
 function resumeApps(registry: Registry, operations: Operations, log: Logger): void {

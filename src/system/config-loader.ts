@@ -20,9 +20,9 @@ export type Evaluation =
  * becomes one message; the channel carries more than JSON does (undefined, Infinity).
  */
 const PROGRAM = `
-const { pathToFileURL } = require("node:url");
-// Only a program given as text has these everywhere; a module must not find them by chance.
-for (const name of ["require", "module", "exports", "__filename", "__dirname"]) delete globalThis[name];
+import { pathToFileURL } from "node:url";
+// A program given as text has Node's modules as globals; a file's "module.exports" must not go there.
+delete globalThis.module;
 let told = false;
 function tell(message) {
   process.send(message, () => process.exit(0));
@@ -56,6 +56,9 @@ async function evaluate(file) {
 evaluate(process.argv[1]).catch(failed);
 `;
 
+/** As a module: after a CommonJS text Node would put the global "module" back. */
+const PROGRAM_FLAGS = ["--input-type=module", "--eval"];
+
 /** Settles within `timeoutMs`, whatever the file does. What it prints goes to stderr. */
 export function evaluate(
   file: string,
@@ -64,7 +67,7 @@ export function evaluate(
 ): Promise<Evaluation> {
   const quiet = ["ExperimentalWarning", "MODULE_TYPELESS_PACKAGE_JSON"];
   const flags = [...nodeFlags, ...quiet.map((name) => `--disable-warning=${name}`)];
-  const child = spawn(process.execPath, [...flags, "--eval", PROGRAM, file], {
+  const child = spawn(process.execPath, [...flags, ...PROGRAM_FLAGS, PROGRAM, file], {
     stdio: ["ignore", 2, 2, "ipc"],
     serialization: "advanced",
   });

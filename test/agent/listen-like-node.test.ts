@@ -132,7 +132,7 @@ describe("an app that listens finds what plain Node gives it", () => {
     const LISTEN = JSON.stringify([{ name: "three", fd: 3 }]);
     const env = { PATH: process.env.PATH, LISTEN, LISTEN_FDS: "1", [MARKER_VARIABLE]: marker };
     const args = ["run", fixture("apps/listeners.mjs"), "-i", "2", "--min-uptime", "200ms"];
-    const child = spawn(process.execPath, [join(projectRoot, "dist/bin/holdfast.js"), ...args], {
+    const child = spawn(process.execPath, [join(projectRoot, "dist/bin/holdfast.cjs"), ...args], {
       ...{ env, stdio: ["ignore", "pipe", "inherit", fd] },
     });
     const output = new Output(child, "holdfast with a descriptor");

@@ -141,7 +141,7 @@ describe("stop, start, restart, reload, scale, delete", () => {
     expect(end.stderr).toContain("Nothing has changed");
     expect(await pidsOf(house, "web")).toEqual(pids);
     const { stdout } = await house.ok(["status", "web"]);
-    expect(stdout).toMatch(/reload +generation 2 failed \(unchanged\)/);
+    expect(stdout).toMatch(/reload +(to )?generation 2 failed \(unchanged\)/);
   });
 });
 
@@ -187,7 +187,7 @@ describe("what is shown", () => {
     await using house = new House();
     await house.ok(["start", PUPPET, "-n", "api", "-i", "1", "--min-uptime", "100ms"]);
     const listening = house.run(["events", "api"], {
-      program: ["sh", "-c", `"${process.execPath}" dist/bin/holdfast.js "$@" | head -n 3`, "sh"],
+      program: ["sh", "-c", `"${process.execPath}" dist/bin/holdfast.cjs "$@" | head -n 3`, "sh"],
       cwd: join(import.meta.dirname, "../.."),
     });
     let isDone = false;

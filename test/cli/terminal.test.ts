@@ -147,7 +147,7 @@ async function onTerminal(
   env: Record<string, string>,
 ): Promise<{ output: Output; child: ChildProcess }> {
   const args = ["run", fixture("puppet.mjs"), "--name", "app", "-i", "2", "--min-uptime", "200ms"];
-  const holdfast = [process.execPath, join(projectRoot, "dist/bin/holdfast.js"), ...args];
+  const holdfast = [process.execPath, join(projectRoot, "dist/bin/holdfast.cjs"), ...args];
   const [program = "", ...rest] = terminal(holdfast) ?? [];
   const own = { PATH: process.env.PATH, PORT: String(await freePort()), [MARKER_VARIABLE]: marker };
   const child = spawn(program, rest, { env: { ...own, ...env }, stdio: ["pipe", "pipe", "pipe"] });

@@ -33,10 +33,12 @@ describe("the table of options", () => {
     expect(option.kind.read(option.default)).toEqual({ ok: true, value: option.default });
   });
 
-  it.each(options)("%s: field, key and flag are one name", (field, { name, cli }) => {
-    expect(field.replace(/Ms$/, "")).toBe(name);
+  it.each(options)("%s: field, key and flag are one name", (field, option) => {
+    const { name, cli } = option;
+    expect(field.replace(/(?:Ms|Bytes)$/, "")).toBe(name);
     const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if ("flag" in cli) expect(cli.flag).toBe(`--${kebab}`);
+    const flag = option.default === true ? `--no-${kebab}` : `--${kebab}`;
+    if (cli !== null && "flag" in cli) expect(cli.flag).toBe(flag);
   });
 
   it.each(options)("%s: is described in one sentence", (_, { description }) => {
@@ -53,21 +55,35 @@ describe("cliOptions", () => {
   it("lists flags as commander takes them", () => {
     expect(cliOptions().map(({ flags }) => flags)).toEqual([
       "-n, --name <name>",
+      "--namespace <name>",
       "--cwd <directory>",
-      "--env <KEY=VALUE>",
       "--node-args <args>",
+      "--interpreter <path>",
+      "--uid <user>",
+      "--gid <group>",
+      "--env <KEY=VALUE>",
       "-i, --instances <n|max|-1|50%>",
       "--ready <listen|message|http:/path>",
       "--ready-timeout <time>",
       "--drain-timeout <time>",
+      "--strategy <rolling|all-at-once>",
+      "--handover",
+      "--shutdown-message",
       "--min-uptime <time>",
       "--max-restarts <n>",
       "--restart-window <time>",
       "--backoff-base <time>",
       "--backoff-cap <time>",
-      "--strategy <rolling|all-at-once>",
-      "--handover",
-      "--shutdown-message",
+      "--no-autorestart",
+      "--stop-exit-codes <codes>",
+      "--restart-delay <time>",
+      "--max-memory <size>",
+      "--cron <pattern>",
+      "--watch",
+      "--out-file <path>",
+      "--error-file <path>",
+      "--merge-logs",
+      "--port <n>",
     ]);
     expect(cliOptions().filter(({ repeatable }) => repeatable)).toHaveLength(1);
   });
@@ -80,7 +96,7 @@ describe("cliOptions", () => {
       else command.option(flags, description);
     }
     const line =
-      "-i -1 --node-args --no-warnings --env A=1 --env B=2 --handover --drain-timeout 5s a.js x";
+      "-i -1 --node-args --no-warnings --env A=1 --env B=2 --handover --drain-timeout 5s --no-autorestart --stop-exit-codes 0,3 --watch --port 80 a.js x";
     command.parse(line.split(" "), { from: "user" });
     const [script, ...args] = command.args;
     expect(parseApp({ script, args, ...command.opts() })).toMatchObject({
@@ -90,7 +106,10 @@ describe("cliOptions", () => {
         args: ["x"],
         instances: -1,
         nodeArgs: ["--no-warnings"],
-        env: { A: "1", B: "2" },
+        env: { A: "1", B: "2", PORT: "80" },
+        autorestart: false,
+        stopExitCodes: [0, 3],
+        watch: { paths: ["."] },
         handover: true,
         drainTimeoutMs: 5000,
       },

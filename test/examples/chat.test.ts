@@ -76,7 +76,7 @@ it("runs without Holdfast: joins, messages, leaves, one room apart from the othe
 
 it("tells what to try, and its page survives a reload and the death of its worker", async () => {
   const { child, open, output } = await startChat(
-    ...["dist/bin/holdfast.js", "run", "examples/chat-ws/server.mjs", "--name", "chat", "-i", "2"],
+    ...["dist/bin/holdfast.cjs", "run", "examples/chat-ws/server.mjs", "--name", "chat", "-i", "2"],
   );
   expect(output()).toContain(`kill -HUP ${child.pid} `);
   expect(output()).toMatch(/kill -9 \d+ /);

@@ -113,7 +113,7 @@ describe("P3: long-lived connections", () => {
     const port = await freePort();
     const marker = `emfile-${process.pid}-${port}`;
     const app = `${projectRoot}/test/fixtures/puppet.mjs`;
-    const cli = `${projectRoot}/dist/bin/holdfast.js`;
+    const cli = `${projectRoot}/dist/bin/holdfast.cjs`;
     // The supervisor, too, lives within the limit.
     const script = `ulimit -n 120; exec "${process.execPath}" "${cli}" run "${app}" -i 2 --name app`;
     const child = spawn("bash", ["-c", script], {

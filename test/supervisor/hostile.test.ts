@@ -113,7 +113,7 @@ function start(port: number, control: number): ChildProcess {
   const args = ["run", app, "--name", "app", "-i", "3", "--min-uptime", "300ms"];
   const ports = { PORT: String(port), CONTROL: String(control) };
   const env = { PATH: process.env.PATH, ...ports, [MARKER_VARIABLE]: marker };
-  return spawn(process.execPath, [`${projectRoot}dist/bin/holdfast.js`, ...args], {
+  return spawn(process.execPath, [`${projectRoot}dist/bin/holdfast.cjs`, ...args], {
     ...{ env, stdio: ["ignore", "pipe", "pipe"] },
   });
 }

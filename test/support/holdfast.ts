@@ -64,7 +64,7 @@ export interface HoldfastRun {
   dispose(): Promise<void>;
 }
 
-const CLI = join(projectRoot, "dist/bin/holdfast.js");
+const CLI = join(projectRoot, "dist/bin/holdfast.cjs");
 let runs = 0;
 
 /** Starts the built CLI with a home, and an environment, of its own. */

@@ -7,7 +7,7 @@ import { projectRoot } from "./holdfast.ts";
 import { killLeftovers, leftovers, MARKER_VARIABLE } from "./processes.ts";
 import { until } from "./until.ts";
 
-const CLI = join(projectRoot, "dist/bin/holdfast.js");
+const CLI = join(projectRoot, "dist/bin/holdfast.cjs");
 const COMMAND_WITHIN_MS = 60_000;
 let houses = 0;
 

@@ -17,7 +17,7 @@ const canExec = "execve" in process;
 describe.skipIf(!canUnshare)("holdfast run as process 1", () => {
   it("reaps orphans where Node can become an init, and says so where it cannot", async () => {
     const id = `init-${process.pid}`;
-    const cli = `${projectRoot}dist/bin/holdfast.js`;
+    const cli = `${projectRoot}dist/bin/holdfast.cjs`;
     const args = [...UNSHARE, process.execPath, cli, "run", fixture("orphans.mjs"), "-i", "2"];
     const env = {
       ...process.env,

@@ -5,7 +5,6 @@ import { select } from "../../core/targets.ts";
 import { HoldfastError } from "../../errors.ts";
 import { timeoutOf } from "../call.ts";
 import { findSupervisor, homeOf, needSupervisor } from "../connect.ts";
-import { lastLines } from "../log-sources.ts";
 import { talkOf } from "../outcomes.ts";
 import { wantsColour } from "../render/colour.ts";
 import { renderJlist } from "../render/jlist.ts";
@@ -52,6 +51,7 @@ export async function statusCommand(
   if (flags.output === "json" || flags.json === true) {
     talkOf({ output: "json" }).data({ supervisor: overview.supervisor, apps });
   } else {
+    const { lastLines } = await import("../log-sources.ts");
     for (const app of apps) {
       const lines = await lastLines(app, Number(flags.lines ?? 10));
       process.stdout.write(`${renderStatus(app, { ...context(flags), lastLines: lines })}\n`);

@@ -4,15 +4,17 @@ import { closeSync, fstatSync, writeSync } from "node:fs";
 import { explained, isExplained } from "../../errors.ts";
 import { createLog, type Logger } from "../../logs/log.ts";
 import { openBackground } from "../../supervisor/background.ts";
+import { type ServiceManager, serviceManager } from "../../system/systemd.ts";
 import { homeOf, NEWS_DESCRIPTOR, type News } from "../connect.ts";
 import { narrate } from "../narrate.ts";
-import { obeySignals } from "../signals.ts";
+import { obeySignals, STOP_SIGNALS } from "../signals.ts";
 import { version } from "../version.ts";
 
 /** Runs until it is shut down or a signal stops it; resolves with the exit status. */
 export async function supervisorCommand(flags: Record<string, unknown>): Promise<number> {
   const log = openLog(flags);
   const tell = flags.detached === true ? tellStarter : () => {};
+  const service = serviceManager(process.env, (reason) => log.warn(reason));
   try {
     const home = homeOf(flags);
     const resume = flags.resume === true || flags.detached !== true;
@@ -21,8 +23,12 @@ export async function supervisorCommand(flags: Record<string, unknown>): Promise
     narrate(supervisor, log);
     log.info({ pid: process.pid, home: home.directory, version: version() }, "supervisor ready");
     tell({ ready: true });
+    // Whoever started it in the background is no service manager.
+    if (flags.detached !== true) service.ready();
     const stopped = obeySignals(supervisor, log, () => true);
+    announceStop(service);
     await Promise.race([stopped, background.left]);
+    service.stopping();
     await background.close();
     log.info("supervisor ended");
     return 0;
@@ -32,7 +38,14 @@ export async function supervisorCommand(flags: Record<string, unknown>): Promise
     tell({ ready: false, error: what });
     if (isExplained(error)) return what.exitStatus;
     throw error;
+  } finally {
+    service.close();
   }
+}
+
+/** Draining takes a while, and systemd is to know from its beginning. */
+function announceStop(service: ServiceManager): void {
+  for (const signal of STOP_SIGNALS) process.once(signal, () => service.stopping());
 }
 
 function openLog(flags: Record<string, unknown>): Logger {

@@ -3,10 +3,12 @@
 import type { Command } from "commander";
 import { type Done, given, withHome } from "./command.ts";
 
-export function addLooking(program: Command, done: Done): void {
+/** Gives the names of the commands it has added. */
+export function addLooking(program: Command, done: Done): readonly string[] {
   addLists(program, done);
   addLogs(program, done);
   addEvents(program, done);
+  return program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 }
 
 function addLists(program: Command, done: Done): void {

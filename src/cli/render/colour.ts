@@ -14,7 +14,7 @@ export function wantsColour(
 ): boolean {
   if (typeof flags.color === "boolean" && flags.colorGiven === true) return flags.color;
   if (env.NO_COLOR) return false;
-  if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== "0";
+  if (env.FORCE_COLOR !== undefined) return !["0", "false"].includes(env.FORCE_COLOR);
   return stream.isTTY === true && env.TERM !== "dumb";
 }
 

@@ -1,10 +1,10 @@
 /** `holdfast list`: all apps, a line each, for people or for programs. Pure. */
 
 import type { AppOverview, Overview, WorkerOverview } from "../../core/overview.ts";
-import { showState, stateOf } from "./state.ts";
+import { stateColour, stateOf, stateText } from "./state.ts";
 import { type Column, renderTable } from "./table.ts";
 import { harmless } from "./text.ts";
-import { humanBytes, humanDuration } from "./units.ts";
+import { humanBytes, humanDuration, humanPercent } from "./units.ts";
 
 export type ListFormat = "table" | "wide" | "json" | "ndjson" | "name";
 
@@ -16,64 +16,65 @@ export interface RenderContext {
   readonly now: number;
 }
 
-/** JSON is `{"version":1,"data":{supervisor, apps}}`; ndjson one app a line, each with its version. */
+/**
+ * JSON is `{"version":1,"data":{supervisor, apps}}`; ndjson one app a line, each with its version; both are
+ * described in docs/cli-output.md. `wide` has every column, and cuts none.
+ */
 export function renderList(overview: Overview, format: ListFormat, context: RenderContext): string {
   const { version, ...data } = overview;
   if (format === "json") return `${JSON.stringify({ version, data })}\n`;
   if (format === "ndjson")
     return lines(data.apps.map((app) => JSON.stringify({ version, data: app })));
-  if (format === "name") return lines(data.apps.map(({ name }) => name));
+  if (format === "name") return lines(data.apps.map(({ name }) => harmless(name)));
   if (data.apps.length === 0) return "no apps\n";
-  const width = format === "wide" ? null : context.columns;
-  const columns = columnsFor(context).filter(
-    ({ priority }) => format === "wide" || context.columns === null || priority < WIDE_ONLY,
-  );
-  return renderTable(columns, data.apps, { width, colour: context.colour });
+  const isWide = format === "wide";
+  const columns = columnsFor(context).filter(({ priority }) => isWide || priority < WIDE_ONLY);
+  return renderTable(columns, data.apps, { ...context, columns: isWide ? null : context.columns });
 }
 
 const WIDE_ONLY = 100;
 
-function columnsFor({ colour, now }: RenderContext): readonly Column<AppOverview>[] {
+function columnsFor({ now }: RenderContext): readonly Column<AppOverview>[] {
+  const right = "right";
   return [
-    { title: "NAME", priority: 0, cell: ({ name }) => harmless(name) },
-    { title: "STATE", priority: 0, cell: (app) => showState(stateOf(app), colour) },
-    { title: "READY", priority: 1, align: "right", cell: (app) => `${app.ready}/${app.instances}` },
+    { title: "NAME", priority: 0, cell: ({ name }) => name },
     {
-      title: "SINCE",
-      priority: 3,
-      align: "right",
-      cell: ({ since }) => humanDuration(now - since),
+      title: "STATE",
+      priority: 0,
+      cell: (app) => stateText(stateOf(app)),
+      colour: (app) => stateColour(stateOf(app)),
     },
-    { title: "CPU", priority: 4, align: "right", cell: ({ workers }) => cpu(workers) },
-    { title: "MEM", priority: 4, align: "right", cell: ({ workers }) => memory(workers) },
-    { title: "RESTARTS", priority: 2, align: "right", cell: ({ restarts }) => String(restarts) },
-    { title: "CRASHES", priority: 2, align: "right", cell: ({ crashes }) => String(crashes) },
-    {
-      title: "GEN",
-      priority: 6,
-      align: "right",
-      cell: ({ generation, mixed }) => (mixed ? `${generation} mixed` : String(generation)),
-    },
-    {
-      title: "ADDRESS",
-      priority: 5,
-      cell: ({ addresses }) => harmless(addresses.join(" ")) || "-",
-    },
-    { title: "NAMESPACE", priority: 7, cell: ({ namespace }) => harmless(namespace) },
+    { title: "READY", priority: 1, align: right, cell: (app) => `${app.ready}/${app.instances}` },
+    { title: "SINCE", priority: 3, align: right, cell: ({ since }) => humanDuration(now - since) },
+    { title: "CPU", priority: 5, align: right, cell: ({ workers }) => cpu(workers) },
+    { title: "MEM", priority: 4, align: right, cell: ({ workers }) => memory(workers) },
+    { title: "RESTARTS", priority: 6, align: right, cell: ({ restarts }) => String(restarts) },
+    { title: "CRASHES", priority: 2, align: right, cell: ({ crashes }) => String(crashes) },
+    { title: "GEN", priority: 8, align: right, cell: generation },
+    { title: "ADDRESS", priority: 7, cell: ({ addresses }) => addresses.join(" ") || "-" },
+    { title: "NAMESPACE", priority: 9, cell: ({ namespace }) => namespace },
     { title: "PIDS", priority: WIDE_ONLY, cell: ({ workers }) => pids(workers) },
-    { title: "SCRIPT", priority: WIDE_ONLY, cell: ({ file, script }) => harmless(file ?? script) },
-    { title: "FILE", priority: WIDE_ONLY, cell: ({ configFile }) => harmless(configFile ?? "-") },
+    { title: "SCRIPT", priority: WIDE_ONLY, cell: ({ file, script }) => file ?? script },
+    { title: "FILE", priority: WIDE_ONLY, cell: ({ configFile }) => configFile ?? "-" },
   ];
 }
 
+function generation(app: AppOverview): string {
+  return app.mixed ? `${app.generation} mixed` : String(app.generation);
+}
+
+/** Of all workers; "-" where it is known of none. */
 function cpu(workers: readonly WorkerOverview[]): string {
-  const known = workers.flatMap(({ cpuPercent }) => (cpuPercent === null ? [] : [cpuPercent]));
-  return known.length === 0 ? "-" : `${known.reduce((sum, each) => sum + each, 0).toFixed(1)}%`;
+  return humanPercent(sum(workers.map(({ cpuPercent }) => cpuPercent)));
 }
 
 function memory(workers: readonly WorkerOverview[]): string {
-  const known = workers.flatMap(({ memoryBytes }) => (memoryBytes === null ? [] : [memoryBytes]));
-  return known.length === 0 ? "-" : humanBytes(known.reduce((sum, each) => sum + each, 0));
+  return humanBytes(sum(workers.map(({ memoryBytes }) => memoryBytes)));
+}
+
+function sum(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
 }
 
 function pids(workers: readonly WorkerOverview[]): string {

@@ -1,7 +1,7 @@
 /** The state of an app in a word, with a sign for those who see no colours. Pure. */
 
 import type { AppOverview } from "../../core/overview.ts";
-import { type Colour, paint } from "./colour.ts";
+import type { Colour } from "./colour.ts";
 
 export type State =
   | "ready"
@@ -10,6 +10,7 @@ export type State =
   | "reloading"
   | "stopping"
   | "stopped"
+  | "done"
   | "failed";
 
 const SIGNS: Readonly<Record<State, readonly [string, Colour]>> = {
@@ -19,27 +20,42 @@ const SIGNS: Readonly<Record<State, readonly [string, Colour]>> = {
   reloading: ["◐", "cyan"],
   stopping: ["◐", "yellow"],
   stopped: ["○", "dim"],
+  done: ["○", "dim"],
   failed: ["✗", "red"],
 };
 
-/** `degraded`: it serves, with fewer workers than it should have; `failed`: no slot has a worker, or the hope of one soon. */
-export function stateOf(app: AppOverview): State {
-  if (app.status === "stopping") return "stopping";
-  if (app.status !== "running") return "stopped";
-  if (app.ready === 0 && app.slots.some(({ state }) => state === "failed")) return "failed";
-  if (app.reloading) return "reloading";
-  if (app.ready >= app.instances) return "ready";
-  const isTroubled = app.slots.some(({ state }) => state === "failed" || state === "waiting");
-  return isTroubled ? "degraded" : "starting";
+/**
+ * `degraded`: it serves, with fewer workers than it should have; `failed`: no worker is ready, and a slot
+ * has spent its restarts; `done`: every worker has ended as it should and none is started again.
+ */
+export function stateOf({
+  status,
+  ready,
+  instances,
+  reloading,
+  slots,
+}: Pick<AppOverview, "status" | "ready" | "instances" | "reloading" | "slots">): State {
+  if (status === "stopping") return "stopping";
+  if (status !== "running") return "stopped";
+  const isAnySlot = (...states: readonly string[]): boolean =>
+    slots.some(({ state }) => states.includes(state));
+  if (ready === 0 && isAnySlot("failed")) return "failed";
+  if (reloading) return "reloading";
+  if (ready >= instances) return "ready";
+  if (isAnySlot("failed", "waiting")) return "degraded";
+  if (isAnySlot("starting", "empty")) return "starting";
+  return ready === 0 ? "done" : "ready";
 }
 
-export function showState(state: State, colour: boolean): string {
-  const [sign, shade] = SIGNS[state];
-  return paint(`${sign} ${state}`, shade, colour);
+/** "● ready" */
+export function stateText(state: State): string {
+  return `${SIGNS[state][0]} ${state}`;
 }
 
-/** The sign alone. */
-export function showSign(state: State, colour: boolean): string {
-  const [sign, shade] = SIGNS[state];
-  return paint(sign, shade, colour);
+export function stateSign(state: State): string {
+  return SIGNS[state][0];
+}
+
+export function stateColour(state: State): Colour {
+  return SIGNS[state][1];
 }

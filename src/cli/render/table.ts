@@ -1,67 +1,82 @@
 /** Tables that fit. Pure. */
 
-import { paint } from "./colour.ts";
-import { cutTo, widthOf } from "./text.ts";
+import { type Colour, paint } from "./colour.ts";
+import { cutTo, harmless, widthOf } from "./text.ts";
 
 export interface Column<Row> {
   readonly title: string;
-  /** Columns with the highest numbers go first when there is no room. */
+  /** Columns with the highest numbers go first when there is no room; those with 0 always stay. */
   readonly priority: number;
   readonly align?: "left" | "right";
-  /** Harmless text; may be coloured. */
+  /** Any text: control characters in it are made visible. */
   cell(row: Row): string;
+  colour?(row: Row): Colour;
+}
+
+export interface TableOptions {
+  /** Of the terminal; null for what is none: nothing is left out or cut then. */
+  readonly columns: number | null;
+  readonly colour: boolean;
 }
 
 const GAP = "  ";
-/** What a column that is cut keeps at least. */
-const NARROWEST = 8;
 
-/**
- * Rows under a bold head. `width` in columns: what does not fit is left out by priority, and then the
- * widest column is cut; null, for what is no terminal, leaves out and cuts nothing.
- */
+/** Rows under a bold head. What does not fit is left out by priority; then the widest column is cut. */
 export function renderTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { width, colour }: { width: number | null; colour: boolean },
+  { columns: room, colour }: TableOptions,
 ): string {
-  let shown = columns.map((column) => ({ column, texts: rows.map((row) => column.cell(row)) }));
-  const widths = (): number[] =>
-    shown.map(({ column, texts }) => Math.max(widthOf(column.title), ...texts.map(widthOf)));
-  const total = (all: readonly number[]): number =>
-    all.reduce((sum, each) => sum + each, 0) + GAP.length * (all.length - 1);
-  while (width !== null && shown.length > 1 && total(widths()) > width) {
+  const all = columns.map((column) => {
+    const texts = rows.map((row) => harmless(column.cell(row)));
+    return { column, texts, width: Math.max(widthOf(column.title), ...texts.map(widthOf)) };
+  });
+  const shown = room === null ? all : narrowed(all, room);
+  const line = (cells: readonly string[]): string => cells.join(GAP).trimEnd();
+  const head = line(shown.map(({ column, width }) => fit(column.title, width, column.align)));
+  const body = rows.map((row, index) =>
+    line(
+      shown.map(({ column, texts, width }) => {
+        const text = fit(texts[index] ?? "", width, column.align);
+        return column.colour ? paintWords(text, column.colour(row), colour) : text;
+      }),
+    ),
+  );
+  return `${[paint(head, "bold", colour), ...body].join("\n")}\n`;
+}
+
+interface Sized {
+  readonly column: { readonly priority: number };
+  readonly width: number;
+}
+
+function narrowed<Each extends Sized>(all: readonly Each[], room: number): readonly Each[] {
+  let shown = all;
+  while (total(shown) > room) {
     const last = Math.max(...shown.map(({ column }) => column.priority));
     if (last === 0) break;
     shown = shown.filter(({ column }) => column.priority < last);
   }
-  const fitted = width === null ? widths() : cut(widths(), width, total);
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((text, index) => pad(text, fitted[index] ?? 0, shown[index]?.column.align))
-      .join(GAP)
-      .trimEnd();
-  const head = paint(line(shown.map(({ column }) => column.title)), "bold", colour);
-  return `${[head, ...rows.map((_, row) => line(shown.map(({ texts }) => texts[row] ?? "")))].join("\n")}\n`;
-}
-
-function cut(
-  widths: readonly number[],
-  width: number,
-  total: (all: readonly number[]) => number,
-): readonly number[] {
-  const fitted = [...widths];
-  while (total(fitted) > width) {
-    const widest = fitted.indexOf(Math.max(...fitted));
-    if ((fitted[widest] ?? 0) <= NARROWEST) break;
-    fitted[widest] = (fitted[widest] ?? 0) - 1;
+  const widths = shown.map(({ width }) => width);
+  for (let excess = total(shown) - room; excess > 0; excess -= 1) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if ((widths[widest] ?? 1) <= 1) break;
+    widths[widest] = (widths[widest] ?? 1) - 1;
   }
-  return fitted;
+  return shown.map((each, index) => ({ ...each, width: widths[index] ?? 1 }));
 }
 
-function pad(text: string, width: number, align: "left" | "right" = "left"): string {
-  const room = width - widthOf(text);
-  // Coloured text is short by design; cutting it would cut its colours.
-  if (room < 0) return text.includes("\x1b") ? text : cutTo(text, width);
-  return align === "right" ? " ".repeat(room) + text : text + " ".repeat(room);
+function total(shown: readonly Sized[]): number {
+  return shown.reduce((sum, { width }) => sum + width, 0) + GAP.length * (shown.length - 1);
+}
+
+function fit(text: string, width: number, align: "left" | "right" = "left"): string {
+  const cut = cutTo(text, width);
+  const blank = " ".repeat(Math.max(0, width - widthOf(cut)));
+  return align === "right" ? blank + cut : cut + blank;
+}
+
+/** Blanks around it stay plain, so that the line's end can be trimmed. */
+function paintWords(text: string, colour: Colour, isOn: boolean): string {
+  return text.replace(/\S.*\S|\S/u, (words) => paint(words, colour, isOn));
 }

@@ -1,44 +1,52 @@
 /** Text that is shown on a terminal: harmless, and as wide as it looks. Pure. */
 
+import { eastAsianWidth } from "get-east-asian-width";
+
 /**
- * Control characters made visible: what an app calls itself or writes must not move the cursor or colour
- * the terminal.
+ * Control characters made visible: what an app calls itself or writes must not move the cursor, colour the
+ * terminal, or turn the direction of writing. The joiner is left: emoji are made with it.
  */
 export function harmless(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (found) => {
     if (found === "\t") return "  ";
-    return `\\u${(found.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+    if (found === JOINER) return found;
+    const hex = (found.codePointAt(0) ?? 0).toString(16);
+    return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;
   });
 }
 
 /** Columns the text takes: two for wide characters and emoji, none for those that combine. */
 export function widthOf(text: string): number {
-  let width = 0;
-  for (const character of text.replaceAll(COLOUR_CODE, "")) width += columnsOf(character);
-  return width;
+  if (PLAIN.test(text)) return text.length;
+  return graphemes(text).reduce((sum, grapheme) => sum + columnsOf(grapheme), 0);
 }
 
-/** The text in so many columns, with "…" where it was cut. */
+/** The text in at most so many columns, with "…" where it was cut. */
 export function cutTo(text: string, columns: number): string {
-  if (widthOf(text) <= columns) return text + " ".repeat(columns - widthOf(text));
+  if (widthOf(text) <= columns) return text;
   let kept = "";
   let width = 0;
-  for (const character of text) {
-    if (width + columnsOf(character) > columns - 1) break;
-    kept += character;
-    width += columnsOf(character);
+  for (const grapheme of graphemes(text)) {
+    width += columnsOf(grapheme);
+    if (width > columns - 1) break;
+    kept += grapheme;
   }
-  return `${kept}…${" ".repeat(Math.max(0, columns - 1 - width))}`;
+  return columns > 0 ? `${kept}…` : "";
 }
 
-function columnsOf(character: string): number {
-  if (/^\p{M}$|^\u200d$|^\ufe0f$/u.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+const JOINER = "\u200d";
+const PLAIN = /^[\x20-\x7e]*$/;
+/** Shown as a picture: by itself, because a selector asks for it, as a keycap, or as a flag of two letters. */
+const PICTURE = /^(?:\p{Emoji_Presentation}|\p{RI}{2}|\p{Emoji}\ufe0f)/u;
+
+function graphemes(text: string): readonly string[] {
+  if (PLAIN.test(text)) return [...text];
+  const segments = new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text);
+  return Array.from(segments, ({ segment }) => segment);
 }
 
-/** What paint() puts around text (ECMA-48 SGR). */
-export const COLOUR_CODE = new RegExp(`${"\\u001b"}\\[\\d*m`, "g");
-
-/** East Asian wide and full-width characters (UAX #11), and emoji that are shown as pictures. */
-const WIDE =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|^\p{Emoji_Presentation}/u;
+function columnsOf(grapheme: string): number {
+  if (PICTURE.test(grapheme)) return 2;
+  const visible = grapheme.replace(/^[\p{M}\p{Cf}\p{Cc}]+/u, "");
+  return visible === "" ? 0 : eastAsianWidth(visible.codePointAt(0) ?? 0);
+}

@@ -1,0 +1,199 @@
+/** Ecosystem files in the shapes of PM2's documentation mean here what they mean there. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { type ParseContext, parseApp, parseConfig } from "../../src/config/parse.ts";
+import { PM2_NOTES } from "../../src/config/pm2.ts";
+import { readConfigFile } from "../../src/system/config-file.ts";
+
+const folder = fileURLToPath(new URL("../fixtures/pm2", import.meta.url));
+
+async function read(file: string, context: ParseContext = {}) {
+  const { value, directory, pm2Defaults } = await readConfigFile(join(folder, file));
+  const parsed = parseConfig(value, { directory, pm2Defaults, isWhole: true, ...context });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+  return parsed;
+}
+
+const SHAPES: readonly [file: string, apps: readonly object[], notes: readonly string[]][] = [
+  [
+    "simple.config.js",
+    [{ name: "app", script: "./app.js", instances: 1, env: { NODE_ENV: "development" } }],
+    [],
+  ],
+  ["cluster.config.js", [{ name: "api", instances: 4, execMode: "cluster" }], []],
+  ["max.config.js", [{ instances: "max", execMode: "cluster" }, { instances: -1 }], []],
+  [
+    "graceful.config.js",
+    [{ ready: "message", readyTimeoutMs: 10_000, drainTimeoutMs: 3000, shutdownMessage: true }],
+    [],
+  ],
+  ["memory.config.js", [{ maxMemoryBytes: 1024 ** 3, cron: "0 0 * * *", backoffBaseMs: 250 }], []],
+  [
+    "watch.config.js",
+    [
+      {
+        watch: {
+          paths: ["server", "client"],
+          ignore: ["node_modules", "client/img"],
+          delayMs: 1000,
+        },
+      },
+    ],
+    [],
+  ],
+  ["watch-all.config.js", [{ watch: { paths: ["."], ignore: ["tmp"], delayMs: 200 } }], []],
+  [
+    "logs.config.js",
+    [{ outFile: join(folder, "out.log"), errorFile: "/dev/null", mergeLogs: true }],
+    ["apps[0].log_date_format", "apps[0].time"],
+  ],
+  ["no-logs.config.js", [{ outFile: "/dev/null", errorFile: "/dev/null" }], []],
+  [
+    "restart.config.js",
+    [
+      {
+        autorestart: false,
+        restartDelayMs: 3000,
+        maxRestarts: 10,
+        minUptimeMs: 5000,
+        stopExitCodes: [0],
+      },
+    ],
+    [],
+  ],
+  [
+    "increment.config.js",
+    [{ instances: 2, incrementVar: "PORT", instanceVar: "INSTANCE_ID", env: { PORT: "3000" } }],
+    [],
+  ],
+  [
+    "args.config.js",
+    [
+      {
+        args: ["start", "-p", "3001"],
+        nodeArgs: ["--max-old-space-size=2048"],
+        cwd: join(folder, "web"),
+      },
+    ],
+    [],
+  ],
+  [
+    "fork.config.js",
+    [{ execMode: "fork", instances: 1, interpreter: null, nodeArgs: ["--trace-warnings"] }],
+    [],
+  ],
+  ["user.config.js", [{ uid: "www-data", gid: 33, env: { PORT: "8080" }, namespace: "web" }], []],
+  [
+    "deploy.config.js",
+    [{ name: "app" }, { name: "b" }],
+    ["deploy", "apps[0].vizion", "apps[0].pmx"],
+  ],
+  ["one.config.cjs", [{ name: "one", namespace: "n", cwd: folder }], []],
+  ["object.config.cjs", [{ name: "object", script: "a.js" }], []],
+  [
+    "camel.config.js",
+    [
+      {
+        name: "app",
+        drainTimeoutMs: 100,
+        ready: "message",
+        maxMemoryBytes: 200 * 1024 ** 2,
+        mergeLogs: true,
+        outFile: "/dev/null",
+        nodeArgs: ["--inspect"],
+      },
+    ],
+    [],
+  ],
+  ["process.json", [{ name: "json", instances: "max", env: { A: "1", B: "true" } }], []],
+  ["pm2-key.json", [{ name: "under-pm2", instances: 1 }], []],
+  ["module.config.mjs", [{ name: "esm", env: {} }], []],
+];
+
+describe("the shapes of PM2's ecosystem files", () => {
+  it.each(SHAPES)("ecosystem.%s", async (file, apps, notes) => {
+    const parsed = await read(`ecosystem.${file}`);
+    expect(parsed.value).toHaveLength(apps.length);
+    expect(parsed.value).toMatchObject(apps);
+    expect(parsed.notes.map(({ path }) => path)).toEqual(notes);
+  });
+
+  it("are all looked at", () => {
+    const files = readdirSync(folder).filter((file) => file.startsWith("ecosystem."));
+    expect(files.sort()).toEqual(SHAPES.map(([file]) => `ecosystem.${file}`).sort());
+  });
+
+  it("--env takes the variables of that name", async () => {
+    const { value } = await read("ecosystem.simple.config.js", { envName: "production" });
+    expect(value[0]?.env).toEqual({ NODE_ENV: "production" });
+  });
+});
+
+describe("PM2's keys without effect", () => {
+  const camel = (key: string): string =>
+    key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  it.each([...PM2_NOTES.keys()])("%s is a note with advice, in both spellings", (key) => {
+    for (const spelling of new Set([key, camel(key)])) {
+      const parsed = parseApp({ script: "a.js", [spelling]: true });
+      expect(parsed).toMatchObject({ ok: true, notes: [{ path: spelling }] });
+      expect(parsed.notes[0]?.message).toMatch(/^is a PM2 option without effect here: \S.{10,}/);
+    }
+  });
+
+  it("are told once for a file, also beside faults", () => {
+    const apps = [1, 2, 3].map((at) => ({ name: `a${at}`, script: "a.js", treekill: true }));
+    const parsed = parseConfig({ apps: [...apps, { script: "" }], deploy: {}, static: [] });
+    expect(parsed.ok).toBe(false);
+    expect(parsed.notes.map(({ path }) => path)).toEqual(["deploy", "static", "apps[0].treekill"]);
+  });
+
+  it.each(["npm", "yarn start", "npm run start", "node server.js"])(
+    "the script %j is noted",
+    (script) => {
+      expect(parseApp({ script }).notes).toMatchObject([{ path: "script" }]);
+    },
+  );
+
+  it("fork with several instances on one port is noted, with increment_var it is not", () => {
+    const input = { script: "a.js", instances: 2, exec_mode: "fork" };
+    expect(parseApp(input).notes).toMatchObject([{ path: "exec_mode" }]);
+    expect(parseApp({ ...input, increment_var: "PORT" }).notes).toEqual([]);
+  });
+});
+
+describe("what means something else in other files", () => {
+  it("instances left out, and 0", () => {
+    expect(parseApp({ script: "a.js" })).toMatchObject({ value: { instances: "max" } });
+    expect(parseApp({ script: "a.js" }, { pm2Defaults: true })).toMatchObject({
+      value: { instances: 1 },
+    });
+    expect(parseApp({ script: "a.js", instances: 0 }).ok).toBe(false);
+  });
+});
+
+describe("interpreters", () => {
+  it.each([
+    ["node", null],
+    ["/usr/local/bin/node", "/usr/local/bin/node"],
+    ["/opt/node-v22.1.0", "/opt/node-v22.1.0"],
+    ["nodejs", "nodejs"],
+  ])("%s", (given, interpreter) =>
+    expect(parseApp({ script: "a.js", interpreter: given })).toMatchObject({
+      value: { interpreter },
+    }),
+  );
+  it.each([
+    ["python3", "service of its own"],
+    ["bash", "service of its own"],
+    ["none", "name the JavaScript file"],
+    ["bun", "run it on Node"],
+    ["ts-node", "--import tsx"],
+    ["node@16.20.0", "path of that Node"],
+  ])("%s is refused with what to do", (exec_interpreter, what) => {
+    const parsed = parseApp({ script: "a.py", exec_interpreter });
+    expect(parsed).toMatchObject({ ok: false, faults: [{ path: "exec_interpreter" }] });
+    expect(parsed.ok ? "" : parsed.faults[0]?.message).toContain(what);
+  });
+});
