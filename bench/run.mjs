@@ -1,5 +1,5 @@
 // Runs the benchmarks, prints what came out and writes it to results/.
-//   run.mjs [accept] [start] [idle]   all of them when none is named
+//   run.mjs [accept] [start] [idle] [commands]   all of them when none is named
 //   --quick                short and rough
 //   --only holdfast,pm2    these contenders only
 //   --rounds 9             more rounds or samples than usual
@@ -8,7 +8,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { accept } from "./accept.mjs";
+import { commands } from "./commands.mjs";
 import { CONTENDERS, stopAll } from "./contenders.mjs";
+import { enterCpuGroup } from "./cpu-group.mjs";
 import { facts } from "./facts.mjs";
 import { idle } from "./idle.mjs";
 import { benchNode } from "./nodes.mjs";
@@ -33,8 +35,10 @@ import { isMet, targetTable } from "./targets.mjs";
  */
 
 /** @type {Record<string, Benchmark>} */
-const BENCHMARKS = { accept, start, idle };
+const BENCHMARKS = { accept, start, idle, commands };
 const RESULTS = new URL("results/", import.meta.url);
+
+let cpuShares = "";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -67,6 +71,7 @@ async function main() {
     console.error("The benchmarks read CPU time and memory from /proc: they run on Linux only.");
     return 2;
   }
+  cpuShares = enterCpuGroup();
   let status = 0;
   for (const name of names) status = Math.max(status, await one(name, only));
   return status;
@@ -80,7 +85,7 @@ async function one(name, only) {
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
   try {
     const node = benchNode();
-    const machine = facts(node.version);
+    const machine = { ...facts(node.version), cpuShares };
     console.log(`\n== ${name}: node ${node.version}, ${machine.cores} x ${machine.cpu}`);
     const options = { node: node.path, quick: values.quick, only, rounds, log: progress };
     const outcome = await /** @type {Benchmark} */ (BENCHMARKS[name])(options);

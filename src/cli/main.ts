@@ -5,6 +5,7 @@ import { EXIT, explained, isExplained } from "../errors.ts";
 import type { Done } from "./program/command.ts";
 import { addLooking } from "./program/looking.ts";
 import { addMachine } from "./program/machine.ts";
+import { addSetup } from "./program/setup.ts";
 import { version } from "./version.ts";
 
 /** Runs the command line; resolves with the exit status. Never rejects for a fault of the user. */
@@ -34,6 +35,7 @@ async function addOthers(program: Command, done: Done): Promise<void> {
   const { addRunning } = await import("./program/running.ts");
   addRunning(program, done);
   addMachine(program, done);
+  addSetup(program, done);
 }
 
 /** Says what, why and what to do on stderr, and gives the exit status. */

@@ -33,11 +33,11 @@ export function renderTable<Row>(
   });
   const shown = room === null ? all : narrowed(all, room);
   const line = (cells: readonly string[]): string => cells.join(GAP).trimEnd();
-  const head = line(shown.map(({ column, width }) => fit(column.title, width, column.align)));
+  const head = line(shown.map(({ column, width }) => padded(column.title, width, column.align)));
   const body = rows.map((row, index) =>
     line(
       shown.map(({ column, texts, width }) => {
-        const text = fit(texts[index] ?? "", width, column.align);
+        const text = padded(texts[index] ?? "", width, column.align);
         return column.colour ? paintWords(text, column.colour(row), colour) : text;
       }),
     ),
@@ -70,7 +70,7 @@ function total(shown: readonly Sized[]): number {
   return shown.reduce((sum, { width }) => sum + width, 0) + GAP.length * (shown.length - 1);
 }
 
-function fit(text: string, width: number, align: "left" | "right" = "left"): string {
+function padded(text: string, width: number, align: "left" | "right" = "left"): string {
   const cut = cutTo(text, width);
   const blank = " ".repeat(Math.max(0, width - widthOf(cut)));
   return align === "right" ? blank + cut : cut + blank;

@@ -9,21 +9,26 @@ import type { Circumstances, Plan, Step } from "./plan.ts";
 import { MARKER, type Platform } from "./service.ts";
 
 /** The service manager of this system; null where none is known. */
-export function detectPlatform(): Platform | null {
-  if (process.platform === "darwin") return "launchd";
-  if (isBooted("systemd")) return "systemd";
-  if (existsSync("/sbin/openrc-run")) return "openrc";
-  return existsSync("/usr/bin/systemctl") || existsSync("/bin/systemctl") ? "systemd" : null;
+export function detectPlatform(
+  system: string = process.platform,
+  exists: (path: string) => boolean = existsSync,
+): Platform | null {
+  if (system === "darwin") return "launchd";
+  if (exists(BOOTED.systemd)) return "systemd";
+  if (exists("/sbin/openrc-run")) return "openrc";
+  // An image that is being built: it is there and does not run.
+  return exists("/usr/bin/systemctl") || exists("/bin/systemctl") ? "systemd" : null;
 }
 
 export function circumstances(platform: Platform, root: string | null): Circumstances {
   return { platform, root, isBooted: isBooted(platform) };
 }
 
-/** sd_booted(3) looks at the same folder. */
+/** What is there while it runs; sd_booted(3) looks at the same. */
+const BOOTED = { systemd: "/run/systemd/system", openrc: "/run/openrc/softlevel" } as const;
+
 function isBooted(platform: Platform): boolean {
-  if (platform === "launchd") return process.platform === "darwin";
-  return existsSync(platform === "systemd" ? "/run/systemd/system" : "/run/openrc/softlevel");
+  return platform === "launchd" ? process.platform === "darwin" : existsSync(BOOTED[platform]);
 }
 
 /**

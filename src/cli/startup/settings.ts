@@ -24,9 +24,11 @@ const PLATFORMS: readonly Platform[] = ["systemd", "openrc", "launchd"];
 const NAME = /^[A-Za-z0-9][A-Za-z0-9:_.-]{0,199}$/;
 
 /** --platform, or what this system has. Throws HF_NO_SERVICE_MANAGER, HF_CONFIG_INVALID. */
-export function platformOf({ platform }: Flags): Platform {
-  const found =
-    platform === undefined ? detectPlatform() : PLATFORMS.find((each) => each === platform);
+export function platformOf(
+  { platform }: Flags,
+  detect: () => Platform | null = detectPlatform,
+): Platform {
+  const found = platform === undefined ? detect() : PLATFORMS.find((each) => each === platform);
   if (found) return found;
   if (platform === undefined) throw new HoldfastError("HF_NO_SERVICE_MANAGER", {});
   throw invalid("--platform", `received "${String(platform)}", expected ${PLATFORMS.join(", ")}`);
