@@ -152,6 +152,23 @@ describe("a supervisor that is not as it should be", () => {
     expect(existsSync(log)).toBe(true);
   });
 
+  it("works on when Ctrl-C ends the waiting for it", async () => {
+    await using house = new House();
+    await house.ok(["start", PUPPET, "-n", "api", "-i", "1"]);
+    const { supervisor } = await house.overview();
+    const before = socketsOf(supervisor.pid);
+    const script = '"$@" & echo $! > pid; wait $!; exit $?';
+    const cli = [process.execPath, join(projectRoot, "dist/bin/holdfast.cjs")];
+    const program = ["sh", "-c", script, "sh", ...cli];
+    const waiting = house.run(["wait", "api", "--for", "stopped"], { program });
+    await until(() => socketsOf(supervisor.pid) > before, { what: "the question to arrive" });
+    // A shell starts background jobs with SIGINT ignored; the command listens to it all the same.
+    process.kill(Number(readFileSync(join(house.root, "pid"), "utf8")), "SIGINT");
+    const end = await waiting;
+    expect([end.status, end.stderr]).toEqual([130, expect.stringContaining("HF_ABORTED")]);
+    expect((await house.overview()).apps[0]?.status).toBe("running");
+  });
+
   it("of an older or newer version is named, and what it does not know refused", async () => {
     await using house = new House();
     // Another version of the same: the package copied, its number raised.

@@ -1,6 +1,6 @@
 /** What `holdfast run` prints: for people on a terminal, for machines in a pipe or a file. */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { stage, stop } from "../promises/stage.ts";
 import { fixture, freePort, projectRoot } from "../support/holdfast.ts";
 import { Output } from "../support/output.ts";
 import { expectNoLeftovers, killLeftovers, MARKER_VARIABLE } from "../support/processes.ts";
+import { terminal } from "../support/terminal.ts";
 import { until } from "../support/until.ts";
 
 const ESCAPE = "\u001b[";
@@ -128,18 +129,6 @@ describe("--log-file", () => {
 /** The current file last, those moved away in their order. */
 function order(path: string): number {
   return Number(/\.(\d+)$/.exec(path)?.[1] ?? 99);
-}
-
-/** The command line that gives a program a terminal of its own; null, said aloud, where there is none. */
-function terminal(command: readonly string[]): readonly string[] | null {
-  const python = "import pty,sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
-  if (spawnSync("python3", ["-c", "import pty"]).status === 0)
-    return ["python3", "-c", python, ...command];
-  const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-  if (spawnSync("script", ["--version"]).status === 0)
-    return ["script", "-qec", quoted, "/dev/null"];
-  console.warn("skipped: neither python3 with its pty module nor script(1) is there");
-  return null;
 }
 
 /** The puppet under `holdfast run` on a terminal, ready. */

@@ -66,6 +66,9 @@ export function serviceOf(flags: Flags): Service {
     if (/\p{Cc}/u.test(path))
       throw invalid(flag, "a path with control characters fits into no service file");
   }
+  if (/["'\\]/.test(node)) {
+    throw invalid("--node", "systemd starts no program whose path holds quotes or backslashes");
+  }
   const watchdogMs = durationOf(flags, "watchdog", 0, WATCHDOG_MS);
   return {
     ...{ name: nameOf(flags, user), user, home, node, cli: commandLine() },
