@@ -3,10 +3,13 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, explained, isExplained } from "../errors.ts";
 import type { Done } from "./program/command.ts";
-import { addLooking } from "./program/looking.ts";
+import { addLooking, LOOKING } from "./program/looking.ts";
 import { addMachine } from "./program/machine.ts";
 import { addSetup } from "./program/setup.ts";
 import { version } from "./version.ts";
+
+/** Commands that go on without a reader. */
+const LASTING = ["run", "supervisor"];
 
 /** Runs the command line; resolves with the exit status. Never rejects for a fault of the user. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -20,8 +23,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .enablePositionalOptions()
     .showHelpAfterError("(holdfast --help lists commands and options)");
-  const looking = addLooking(program, done);
-  if (!looking.includes(argv[0] ?? "")) await addOthers(program, done);
+  if (!LASTING.includes(argv[0] ?? "")) process.stdout.on("error", endQuietly);
+  if (LOOKING.includes(argv[0] ?? "")) addLooking(program, done);
+  else await addAll(program, done);
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
@@ -30,10 +34,17 @@ export async function main(argv: readonly string[]): Promise<number> {
   return status;
 }
 
+/** A reader that has gone, as with `| head`, has seen enough. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT.done);
+}
+
 /** The table of options takes a while to load, and who only looks does not need it. */
-async function addOthers(program: Command, done: Done): Promise<void> {
+async function addAll(program: Command, done: Done): Promise<void> {
   const { addRunning } = await import("./program/running.ts");
   addRunning(program, done);
+  addLooking(program, done);
   addMachine(program, done);
   addSetup(program, done);
 }

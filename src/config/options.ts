@@ -11,7 +11,7 @@ import { PROCESS_OPTIONS } from "./options/process.ts";
 import { RESTART_OPTIONS } from "./options/restart.ts";
 import { WORKERS_OPTIONS } from "./options/workers.ts";
 
-export type { Alias, Cli, Option } from "./options/option.ts";
+export type { Option } from "./options/option.ts";
 
 export const OPTIONS: Options<keyof AppOptions> = {
   ...PROCESS_OPTIONS,

@@ -86,7 +86,7 @@ export const PM2_NOTES: ReadonlyMap<string, string> = new Map([
   ["install_url", "Holdfast installs nothing; remove it"],
   ["execute_command", "name what runs in script; remove it"],
   ["write", "the configuration file is never written to; remove it"],
-  ["username", "use uid"],
+  ["username", "use uid, which names the user the workers run as"],
 ]);
 
 /** The same for what stands beside the apps. */

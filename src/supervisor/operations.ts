@@ -79,7 +79,6 @@ export class Operations {
       const { options, environment } = this.#supervisor.configuration(name);
       const file = this.#registry.configFileOf(name);
       if (this.#isRunning(name)) await this.#supervisor.scale(instances, { app: name });
-      else this.#supervisor.resize(instances, name);
       this.#registry.configure({ ...options, instances }, environment, file);
       return `scaled to ${instances}`;
     });

@@ -94,11 +94,17 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   /**
-   * Gives the app other options. Limits and times hold at once; what needs other processes holds for
-   * those started from now on: `reload`, `restart` or `scale` after it.
+   * Gives the app other options. Limits and times hold at once; what needs other processes holds for those
+   * started from now on: `reload`, `restart` or `scale` an app that runs after it.
    */
   configure(options: AppOptions, environment: Environment = null): void {
-    this.#runner({ app: options.name }).reconfigure(options, environment);
+    const runner = this.#runner({ app: options.name });
+    runner.reconfigure(options, environment);
+    if (runner.app.status === "running") return;
+    runner.dispatch({
+      type: "scale",
+      size: resolveInstances(options.instances, usableCpus().count),
+    });
   }
 
   /**
@@ -154,12 +160,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** What runs now of one app. */
   statusOf(name: string): AppStatus {
     return statusOf(this.#runner({ app: name }));
-  }
-
-  /** How many workers a stopped app will have. */
-  resize(instances: AppOptions["instances"], name: string): void {
-    const size = resolveInstances(instances, usableCpus().count);
-    this.#runner({ app: name }).dispatch({ type: "scale", size });
   }
 
   /** The file an app's stable generation was started from; null while it has never been started. */

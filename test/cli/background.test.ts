@@ -238,6 +238,11 @@ describe("what should run", () => {
       ["other", 1],
     ]);
     expect((await house.ok(["resurrect"])).stderr).toContain("api: started");
+    await house.ok(["stop", "api"]);
+    await house.ok(["start", PUPPET, "-n", "api", "-i", "3"]);
+    expect(await pidsOf(house, "api")).toHaveLength(3);
+    await house.ok(["scale", "api", "-1"]);
+    expect(await pidsOf(house, "api")).toHaveLength(2);
   });
 
   it("that nobody can read is kept aside, told in the log, and does not stop a start", async () => {

@@ -1,6 +1,6 @@
 /** `doctor`: what facts mean, and what it finds on a real machine. */
 
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -212,7 +212,7 @@ describe("holdfast doctor", () => {
       "none runs in this home",
     ]);
     expect(of("node")?.what).toContain(process.version);
-    rmSync(house.home, { recursive: true });
+    expect(existsSync(house.home)).toBe(false);
   });
 
   it("talks to the supervisor", async () => {
@@ -249,8 +249,7 @@ describe("holdfast doctor", () => {
     rmSync(house.home);
     const inspected = await checksOf(house, {
       env: {
-        NODE_OPTIONS:
-          "--inspect-publish-uid=http --cpu-prof-dir=/x --heapsnapshot-near-heap-limit=1 --throw-deprecation",
+        NODE_OPTIONS: "--throw-deprecation",
       },
     });
     expect(inspected.of("NODE_OPTIONS")).toMatchObject({
@@ -263,7 +262,10 @@ describe("holdfast doctor", () => {
     await using house = new House();
     mkdirSync(house.home, { mode: 0o700 });
     const server = createServer((socket) =>
-      socket.on("error", () => {}).end("HTTP/1.1 400 Bad Request\r\n\r\n"),
+      socket
+        .on("error", () => {})
+        .resume()
+        .end("HTTP/1.1 400 Bad Request\r\n\r\n"),
     );
     await new Promise<void>((resolve) => server.listen(join(house.home, "control.sock"), resolve));
     const { status, of } = await checksOf(house);

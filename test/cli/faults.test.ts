@@ -3,6 +3,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync }
 import net from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { connectControl } from "../../src/link/control-client.ts";
 import { fixture, projectRoot } from "../support/holdfast.ts";
 import { House } from "../support/house.ts";
 import { until } from "../support/until.ts";
@@ -183,6 +184,12 @@ describe("a supervisor that is not as it should be", () => {
     const list = await house.ok(["list"]);
     expect(list.stderr).toContain(`is Holdfast 99.0.0, this command is ${manifest.version}`);
     expect(list.stdout).toContain("api");
+    const client = await connectControl(join(house.home, "control.sock"), "100.0.0");
+    await expect(client?.call("teleport" as never, {} as never)).rejects.toMatchObject({
+      code: "HF_UNKNOWN_VERB",
+      message: expect.stringContaining("99.0.0"),
+    });
+    client?.close();
   });
 
   it("that speaks another protocol is told so", async () => {

@@ -16,20 +16,14 @@ import { look } from "./look.ts";
 
 type Flags = Record<string, unknown>;
 
-/** Resolves at the end of what there is, or, with --follow, on Ctrl-C or when the reader goes. */
+/** Resolves at the end of what there is, or, with --follow, on Ctrl-C. */
 export async function logsCommand(words: readonly string[], flags: Flags): Promise<number> {
   const options = optionsOf(flags);
   const stopped = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
   const discover = async (): Promise<readonly LogSource[]> => chosen(await overview(flags), words);
-  const { stdout } = process;
-  try {
-    const sources = await discover();
-    await followLogs(sources, { ...options, discover }, streamSink(stdout), stopped.signal);
-  } catch (error) {
-    // A reader that has seen enough, as with `| head`.
-    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-  }
+  const sources = await discover();
+  await followLogs(sources, { ...options, discover }, streamSink(process.stdout), stopped.signal);
   return 0;
 }
 

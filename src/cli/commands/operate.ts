@@ -56,8 +56,6 @@ export async function waitCommand(targets: readonly string[], flags: Flags): Pro
 export async function eventsCommand(targets: readonly string[], flags: Flags): Promise<number> {
   const stopped = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
-  // A reader that has gone, as with `| head -1`.
-  process.stdout.on("error", () => stopped.abort());
   return withSupervisor(flags, async (client) => {
     const onEvent = (name: string, data: unknown): void => {
       process.stdout.write(`${JSON.stringify({ event: name, ...(data as object) })}\n`);

@@ -60,6 +60,10 @@ async function askSupervisor(
       client.close();
     }
   } catch (error) {
+    // The home is no folder, which is told as such.
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") {
+      return { supervisor: { type: "none" }, overview: null };
+    }
     const { message, remedy } = explained(error);
     return { supervisor: { type: "fault", message, remedy }, overview: null };
   }

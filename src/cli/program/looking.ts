@@ -3,12 +3,17 @@
 import type { Command } from "commander";
 import { type Done, given, withHome } from "./command.ts";
 
-/** Gives the names of the commands it has added. */
-export function addLooking(program: Command, done: Done): readonly string[] {
+/** Their names and aliases: whoever uses one need not wait for the others to be loaded. */
+export const LOOKING: readonly string[] = [
+  ...["list", "ls", "ps", "jlist", "status", "describe", "show", "env"],
+  ...["logs", "log", "flush", "events", "wait", "signal", "sendSignal"],
+];
+
+export function addLooking(program: Command, done: Done): void {
+  program.commandsGroup("See:");
   addLists(program, done);
   addLogs(program, done);
   addEvents(program, done);
-  return program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 }
 
 function addLists(program: Command, done: Done): void {

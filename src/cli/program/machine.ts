@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { type Done, given, withHome } from "./command.ts";
 
 export function addMachine(program: Command, done: Done): void {
+  program.commandsGroup("The supervisor and what should run:");
   withHome(program.command("save"))
     .description("write down what should run (every change does so by itself)")
     .action(async (_flags: unknown, command: Command) => {

@@ -7,6 +7,7 @@ import { type Done, given, withHome } from "./command.ts";
 const LOG_LEVELS = "fatal, error, warn, info, debug, trace, silent";
 
 export function addRunning(program: Command, done: Done): void {
+  program.commandsGroup("Run:");
   addRun(program, done);
   addStart(program, done);
   addTargets(program, done);

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { type Done, given, withHome } from "./command.ts";
 
 export function addSetup(program: Command, done: Done): void {
+  program.commandsGroup("This machine:");
   addInit(program, done);
   addDoctor(program, done);
   addStartup(program, done);
