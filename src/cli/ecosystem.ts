@@ -1,5 +1,6 @@
 /** Configuration files as commands meet them: found, read, checked, their paths made absolute. */
 
+import { homedir } from "node:os";
 import type { AppOptions } from "../config/app.ts";
 import { type Note, parseConfig } from "../config/parse.ts";
 import { HoldfastError } from "../errors.ts";
@@ -35,11 +36,22 @@ export async function readEcosystem(
     directory,
     packageNameOf,
     pm2Defaults,
+    isWhole: true,
+    ...homeDirectory(),
     readFile: readVariablesFile,
     ...(envName === undefined ? {} : { envName }),
   });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
   return { apps: onlyAsked(parsed.value, flags), file: path, notes: parsed.notes };
+}
+
+/** For `~/` in paths; a user without a home directory has none. */
+function homeDirectory(): { home?: string } {
+  try {
+    return { home: homedir() };
+  } catch {
+    return {};
+  }
 }
 
 /** Names of the apps in a file, for commands that take apps. */

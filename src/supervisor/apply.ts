@@ -39,7 +39,7 @@ export async function applyApps(
   const reloads = [...byType("reload"), ...(asked.reload ? byType("keep") : [])];
   const outcomes = await Promise.all([
     operations.start(toStart),
-    operations.reload(reloads),
+    reloadAndScale({ operations }, reloads, steps),
     Promise.all(byType("scale").map((name) => scaleTo({ operations }, name, wanted))),
     operations.remove(removed),
   ]);
@@ -81,6 +81,21 @@ function write(
   if (!registry.has(options.name)) return registry.add(options, environment, configFile);
   const kept: Environment = supervisor.configuration(options.name).environment;
   registry.configure(options, updateEnv ? environment : kept, configFile);
+}
+
+/** What changed may be the number of workers as well: the new ones are of the new code then. */
+async function reloadAndScale(
+  { operations }: Pick<Household, "operations">,
+  names: readonly string[],
+  steps: readonly PlanStep[],
+): Promise<readonly Outcome[]> {
+  const outcomes = await operations.reload(names);
+  const resized = steps.filter(({ app, changes }) => {
+    const isDone = outcomes.some((outcome) => outcome.app === app && outcome.error === null);
+    return isDone && changes.some(({ path }) => path === "instances");
+  });
+  const scaled = resized.map(({ app, options }) => operations.scale(app, options?.instances ?? 1));
+  return [...outcomes, ...(await Promise.all(scaled)).flat()];
 }
 
 function scaleTo(

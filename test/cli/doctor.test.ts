@@ -128,7 +128,6 @@ describe("judge", () => {
     ],
     ["a debugger for all", { nodeOptions: "--inspect-brk" }, "NODE_OPTIONS", "fail", "debugger"],
     ["one debugger port", { nodeOptions: "--inspect=0.0.0.0" }, "NODE_OPTIONS", "warn", "port"],
-    ["the permission model", { nodeOptions: "--permission" }, "NODE_OPTIONS", "fail", "forbids"],
     [
       "a heap too large for all",
       { nodeOptions: "--max-old-space-size=4096" },

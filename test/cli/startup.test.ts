@@ -314,7 +314,7 @@ describe("holdfast startup", () => {
     }
   });
 
-  it.each([
+  it.each<[string, string[], string | null]>([
     ["darwin", [], "launchd"],
     ["linux", ["/run/systemd/system", "/sbin/openrc-run"], "systemd"],
     ["linux", ["/sbin/openrc-run", "/bin/systemctl"], "openrc"],

@@ -55,7 +55,7 @@ const ROOMS: Readonly<Record<string, Rights>> = {
       ...["supervisor/supervisor", "supervisor/background"],
     ],
     types: ["core/*"],
-    packages: ["node:", "commander", "pino"],
+    packages: ["node:", "commander", "get-east-asian-width", "pino"],
   },
   index: {
     uses: ["errors", "supervisor/*", "config/*", "core/worker", "logs/rotation", "logs/store"],

@@ -31,7 +31,8 @@ export async function applyOptions(
     configFile,
     environment: environment(),
     updateEnv: flags.updateEnv === true,
-    prune: flags.prune === true,
+    // What --only leaves out is not gone.
+    prune: flags.prune === true && flags.only === undefined,
     dryRun: flags.dryRun === true,
     reload: flags.reload === true,
   };

@@ -1,11 +1,11 @@
 /** `holdfast init`: a configuration file to begin with, from what the project says about itself. */
 
-import { rmSync, statSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { HoldfastError } from "../../errors.ts";
 import { createFile } from "../../system/atomic-file.ts";
 import { findConfigFile } from "../../system/config-file.ts";
-import { packageOf } from "../../system/places.ts";
+import { look, packageOf } from "../../system/places.ts";
 import { guessApp } from "../init/guess.ts";
 import { configText, FILES, type Format } from "../init/texts.ts";
 import { talkOf } from "../outcomes.ts";
@@ -20,8 +20,10 @@ export async function initCommand(flags: Record<string, unknown>): Promise<numbe
   const file = join(directory, FILES[format]);
   const other = flags.force === true ? null : findConfigFile(directory);
   if (other !== null) throw new HoldfastError("HF_FILE_EXISTS", { file: other });
-  const guess = guessApp(packageOf(directory), basename(directory), (path) =>
-    isFile(directory, path),
+  const guess = guessApp(
+    packageOf(directory),
+    basename(directory),
+    (path) => look(join(directory, path))?.type === "file",
   );
   if (flags.force === true) rmSync(file, { force: true });
   // Somebody else may have been faster.
@@ -46,8 +48,4 @@ function formatOf({ format = "mjs" }: Record<string, unknown>): Format {
   if (found) return found;
   const message = `received "${String(format)}", expected ${names.join(", ")}`;
   throw new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path: "--format", message }] });
-}
-
-function isFile(directory: string, path: string): boolean {
-  return statSync(join(directory, path), { throwIfNoEntry: false })?.isFile() ?? false;
 }

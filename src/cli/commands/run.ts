@@ -1,7 +1,7 @@
 /** `holdfast run`: the supervisor in the foreground, for containers and development. */
 
 import type { AppOptions } from "../../config/app.ts";
-import { parseConfig } from "../../config/parse.ts";
+import { type Note, parseConfig } from "../../config/parse.ts";
 import { HoldfastError } from "../../errors.ts";
 import { openLogFile } from "../../logs/file.ts";
 import { createLog, type Logger } from "../../logs/log.ts";
@@ -11,6 +11,7 @@ import { Supervisor } from "../../supervisor/supervisor.ts";
 import { becomeInit } from "../../system/init.ts";
 import { packageNameOf } from "../../system/places.ts";
 import { appInput } from "../app-input.ts";
+import { isConfigFile, readEcosystem } from "../ecosystem.ts";
 import { exitStatusOf } from "../exit-status.ts";
 import { narrate } from "../narrate.ts";
 import { obeySignals } from "../signals.ts";
@@ -23,8 +24,10 @@ export async function runCommand(
 ): Promise<number> {
   const advice = becomeInit();
   const { log, output, reopen } = openOutput(flags);
-  const supervisor = new Supervisor(readOptions(appInput(script, args, flags)), { output });
+  const { apps, notes } = await appsOf(script, args, flags);
+  const supervisor = new Supervisor(apps, { output });
   if (advice) log.warn(advice);
+  for (const { path, message } of notes) log.warn(`${path} ${message}`);
   narrate(supervisor, log);
   const status = exitStatusOf(supervisor);
   const stopped = obeySignals(supervisor, log, reopen);
@@ -48,10 +51,17 @@ export async function runCommand(
   return status();
 }
 
-function readOptions(input: Record<string, unknown>): readonly AppOptions[] {
+/** The apps of a configuration file, or the one that the command line describes. */
+async function appsOf(
+  script: string,
+  args: readonly string[],
+  flags: Record<string, unknown>,
+): Promise<{ apps: readonly AppOptions[]; notes: readonly Note[] }> {
+  if (isConfigFile(script)) return readEcosystem(script, flags);
+  const input = appInput(script, args, flags);
   const parsed = parseConfig(input, { paths: "flags", directory: process.cwd(), packageNameOf });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
-  return parsed.value;
+  return { apps: parsed.value, notes: parsed.notes };
 }
 
 interface Output {

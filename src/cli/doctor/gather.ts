@@ -1,6 +1,6 @@
 /** Looks at the machine, the home and the supervisor. Judges nothing. */
 
-import { accessSync, constants, readdirSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, readdirSync, type Stats, statfsSync, statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import type { Overview } from "../../core/overview.ts";
@@ -82,7 +82,7 @@ function memoryFacts(
 
 function homeFacts(home: Home): HomeFacts {
   const { directory, socket, pidFile } = home;
-  const found = statSync(directory, { throwIfNoEntry: false });
+  const found = statOf(directory);
   const nearest = found ? directory : nearestFolder(directory);
   const claim = readText(pidFile);
   return {
@@ -91,14 +91,14 @@ function homeFacts(home: Home): HomeFacts {
     uid: process.getuid?.() ?? -1,
     isWritable: isWritable(nearest),
     freeBytes: freeBytes(nearest),
-    hasSocket: statSync(socket, { throwIfNoEntry: false }) !== undefined,
+    hasSocket: statOf(socket) !== null,
     claim: claim === null ? null : claimIn(claim),
   };
 }
 
 function nearestFolder(path: string): string {
   let folder = path;
-  while (folder !== dirname(folder) && !statSync(folder, { throwIfNoEntry: false })) {
+  while (folder !== dirname(folder) && !statOf(folder)) {
     folder = dirname(folder);
   }
   return folder;
@@ -139,7 +139,7 @@ function serviceFacts(units: string): readonly ServiceFacts[] {
   return unitFiles(units).flatMap((file) => {
     const text = readText(file);
     if (!text?.includes(MARKER)) return [];
-    const programs = programsIn(text).map((path) => ({ path, exists: isThere(path) }));
+    const programs = programsIn(text).map((path) => ({ path, exists: statOf(path) !== null }));
     return [{ file, programs }];
   });
 }
@@ -155,8 +155,13 @@ function unitFiles(units: string): readonly string[] {
   }
 }
 
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+/** Null also where a file stands for a folder on the way, or one may not look. */
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
 }
 
 function numberIn(path: string): number | null {

@@ -130,12 +130,6 @@ const CONFLICTS: readonly (readonly [RegExp, Check["status"], string, string])[]
     "unset it, or put it into nodeArgs of one app",
   ],
   [
-    /--(?:experimental-)?permission\b/,
-    "fail",
-    "forbids the supervisor to start workers",
-    "put it into nodeArgs of the apps",
-  ],
-  [
     /--(?:cpu|heap)-prof\b/,
     "warn",
     "has every process write a profile when it ends",

@@ -19,13 +19,17 @@ function addRun(program: Command, done: Done): void {
   const run = program
     .command("run")
     .description("run an app in the foreground, one worker per CPU")
-    .argument("<script>", "a file, a directory, or the command of an installed package")
+    .argument(
+      "<script>",
+      "a file, a directory, the command of an installed package, or a configuration file",
+    )
     .argument("[args...]", "arguments of the app; put those that begin with a dash behind --")
     .action(async (script: string, args: string[], flags: Record<string, unknown>) => {
       const { runCommand } = await import("../commands/run.ts");
       done(await runCommand(script, args, flags));
     });
   addAppOptions(run);
+  run.option("--only <names>", "of a configuration file's apps only these, separated by commas");
   run.option("--log-level <level>", `the supervisor's own log: ${LOG_LEVELS}`, "info");
   run.option("--log-file <path>", "append all output to this file instead; SIGUSR2 opens it anew");
 }

@@ -1,130 +1,102 @@
 /** What happens while a command waits: a line for each step, or on a terminal one line for each slot, redrawn. */
 
 import { type Colour, paint } from "./colour.ts";
-import { cutTo, harmless } from "./text.ts";
+import { type Step, stepOf } from "./step.ts";
+import { cutTo } from "./text.ts";
 
 export interface Progress {
   /** An event of the supervisor: its name and data. */
   event(name: string, data: unknown): void;
-  /** No more to come: what is shown stays. */
+  /** No more to come: what is shown stays, and the cursor stands below it. */
   end(): void;
 }
 
 export interface ProgressStream {
   write(text: string): unknown;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** Terminals are redrawn at most this often. */
 const FRAME_MS = 100;
 
-interface Step {
-  readonly key: string;
-  readonly text: string;
-  readonly colour: Colour;
-}
-
 export function createProgress(
   stream: ProgressStream,
   { isTTY, colour }: { isTTY: boolean; colour: boolean },
 ): Progress {
-  return isTTY ? redrawn(stream, colour) : lineByLine(stream, colour);
+  return isTTY ? new Redrawn(stream, colour) : lineByLine(stream, colour);
 }
 
 function lineByLine(stream: ProgressStream, colour: boolean): Progress {
   return {
     event(name, data) {
-      const step = stepOf(name, data as Data);
-      if (step) stream.write(`${paint(step.text, step.colour, colour)}\n`);
+      const step = stepOf(name, data);
+      if (step) stream.write(`${paint(step.line, step.colour, colour)}\n`);
     },
     end: () => {},
   };
 }
 
-function redrawn(stream: ProgressStream, colour: boolean): Progress {
-  const steps = new Map<string, Step>();
-  let drawn = 0;
-  let timer: NodeJS.Timeout | null = null;
-  const draw = (): void => {
-    timer = null;
-    const width = stream.columns ?? 80;
-    const lines = [...steps.values()].map(({ text, colour: shade }) =>
-      paint(cutTo(text, width - 1).trimEnd(), shade, colour),
-    );
+/** One line of the block: its newest worker, and what becomes of the one before it. */
+interface Row {
+  readonly newest: Step;
+  readonly before: Step | null;
+}
+
+/** The cursor is never hidden and always below the block: a command that is killed leaves nothing to mend. */
+class Redrawn implements Progress {
+  readonly #stream: ProgressStream;
+  readonly #colour: boolean;
+  readonly #rows = new Map<string, Row>();
+  #drawn = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(stream: ProgressStream, colour: boolean) {
+    this.#stream = stream;
+    this.#colour = colour;
+  }
+
+  event(name: string, data: unknown): void {
+    const step = stepOf(name, data);
+    if (!step) return;
+    this.#rows.set(step.key, rowWith(this.#rows.get(step.key), step));
+    this.#timer ??= setTimeout(() => this.#draw(), FRAME_MS);
+  }
+
+  end(): void {
+    if (this.#timer) this.#draw();
+  }
+
+  #draw(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    const { columns = 80, rows = 24 } = this.#stream;
+    // What has scrolled out of the screen cannot be drawn over: the newest rows are shown.
+    const room = Math.max(1, rows - 1);
+    const all = [...this.#rows.values()];
+    const lines = all.slice(-room).map((row) => this.#line(row, columns - 1));
+    const up = this.#drawn > 0 ? `\x1b[${Math.min(this.#drawn, room)}A` : "";
+    const block = lines.map((line) => `\x1b[2K${line}\n`).join("");
     // Synchronised output (mode 2026) spares terminals that know it the flicker; others ignore it.
-    const up = drawn > 0 ? `\x1b[${drawn}A` : "";
-    stream.write(`\x1b[?2026h${up}${lines.map((line) => `\x1b[2K${line}\n`).join("")}\x1b[?2026l`);
-    drawn = lines.length;
-  };
-  return {
-    event(name, data) {
-      const step = stepOf(name, data as Data);
-      if (!step) return;
-      steps.set(step.key, step);
-      timer ??= setTimeout(draw, FRAME_MS);
-    },
-    end() {
-      if (timer) clearTimeout(timer);
-      if (timer) draw();
-    },
-  };
-}
+    this.#stream.write(`\x1b[?2026h${up}${block}\x1b[?2026l`);
+    this.#drawn = lines.length;
+  }
 
-interface Data {
-  readonly app: string;
-  readonly slot?: number;
-  readonly pid?: number | null;
-  readonly generation?: number;
-  readonly cause?: string;
-  readonly reason?: string;
-  readonly tookMs?: number;
-  readonly retryInMs?: number;
-  readonly renewed?: number;
-  readonly of?: number;
-}
-
-/** Null for events that are no steps. */
-function stepOf(name: string, data: Data): Step | null {
-  const slot = `${harmless(data.app)}:${data.slot}`;
-  const pid = data.pid ? ` (pid ${data.pid})` : "";
-  const ofSlot = (text: string, colour: Colour): Step => ({
-    key: `${slot} ${data.generation ?? ""}`,
-    text: `${slot} ${text}`,
-    colour,
-  });
-  switch (name) {
-    case "worker:start":
-      return ofSlot(`starting${pid}`, "yellow");
-    case "worker:ready":
-      return ofSlot(`ready${pid} after ${data.tookMs} ms`, "green");
-    case "worker:drain":
-      return ofSlot(`draining${pid}`, "cyan");
-    case "worker:exit":
-      return exitStep(ofSlot, data, pid);
-    case "slot:waiting":
-      return {
-        key: `${slot} wait`,
-        text: `${slot} restarts in ${data.retryInMs} ms`,
-        colour: "yellow",
-      };
-    case "slot:failed":
-      return { key: `${slot} wait`, text: `${slot} has spent its restarts`, colour: "red" };
-    case "reload:progress":
-      return {
-        key: `${data.app} reload`,
-        text: `${harmless(data.app)} ${data.renewed}/${data.of} slots replaced`,
-        colour: "cyan",
-      };
-    default:
-      return null;
+  #line({ newest, before }: Row, columns: number): string {
+    const label = `${newest.label} `;
+    const text = cutTo(`${label}${newest.text}${before ? `; ${before.text}` : ""}`, columns);
+    const shade: Colour = newest.colour;
+    return text.slice(0, label.length) + paint(text.slice(label.length), shade, this.#colour);
   }
 }
 
-function exitStep(
-  ofSlot: (text: string, colour: Colour) => Step,
-  { reason, cause }: Data,
-  pid: string,
-): Step {
-  const isWanted = ["reload", "restart", "scale_down", "stop"].includes(reason ?? "");
-  return isWanted ? ofSlot(`ended${pid}`, "dim") : ofSlot(`${harmless(cause ?? "")}${pid}`, "red");
+function rowWith(row: Row | undefined, step: Step): Row {
+  if (!row) return { newest: step, before: null };
+  const { newest, before } = row;
+  // Of the slot itself, or of the same worker.
+  if (step.worker === null || newest.worker === null || step.worker === newest.worker) {
+    return { newest: step, before: step.isEnd ? null : before };
+  }
+  if (step.worker > newest.worker) return { newest: step, before: newest.isEnd ? null : newest };
+  return { newest, before: step.isEnd ? null : step };
 }
