@@ -17,6 +17,7 @@ process.on("exit", () => {
 const tsc = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", made], {
   stdio: "inherit",
 });
+if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
 const packages = Object.keys(JSON.parse(readFileSync("package.json", "utf8")).dependencies);
 

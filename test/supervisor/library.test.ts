@@ -132,13 +132,24 @@ describe("createSupervisor", () => {
     for (const call of [supervisor.reload(), supervisor.restart(), supervisor.scale(3)])
       expect(await codeOf(call)).toBe("HF_NOT_RUNNING");
     await supervisor.stop();
-    expect(await codeOf(supervisor.start())).toBe("HF_NOT_RUNNING");
     expect(() => createSupervisor({ script: "x", instances: "many" as never })).toThrow(
       expect.objectContaining({ code: "HF_CONFIG_INVALID" }),
     );
     const missing = createSupervisor({ script: fixture("apps/not-there.mjs") });
     expect(await codeOf(missing.start())).toBe("HF_SCRIPT_NOT_FOUND");
     await missing.stop();
+  });
+
+  it("starts again what was stopped, as often as wanted", async () => {
+    const app = await puppet();
+    const { supervisor } = embed(app);
+    for (let time = 0; time < 3; time += 1) {
+      await supervisor.start();
+      expect(await refusal({ port: app.port })).toBe("served");
+      await supervisor.stop();
+      expect(supervisor.status()[0]).toMatchObject({ status: "stopped", ready: 0 });
+      expect(await refusal({ port: app.port })).not.toBe("served");
+    }
   });
 
   it("rejects a start when every slot has given up, with the last output, and keeps trying", async () => {

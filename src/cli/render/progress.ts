@@ -1,6 +1,6 @@
 /** What happens while a command waits: a line for each step, or on a terminal one line for each slot, redrawn. */
 
-import { type Colour, paint } from "./colour.ts";
+import { paint } from "./colour.ts";
 import { type Step, stepOf } from "./step.ts";
 import { cutTo } from "./text.ts";
 
@@ -70,7 +70,9 @@ class Redrawn implements Progress {
   #draw(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    const { columns = 80, rows = 24 } = this.#stream;
+    // Terminals that do not know their size say 0.
+    const columns = this.#stream.columns || 80;
+    const rows = this.#stream.rows || 24;
     // What has scrolled out of the screen cannot be drawn over: the newest rows are shown.
     const room = Math.max(1, rows - 1);
     const all = [...this.#rows.values()];
@@ -85,8 +87,8 @@ class Redrawn implements Progress {
   #line({ newest, before }: Row, columns: number): string {
     const label = `${newest.label} `;
     const text = cutTo(`${label}${newest.text}${before ? `; ${before.text}` : ""}`, columns);
-    const shade: Colour = newest.colour;
-    return text.slice(0, label.length) + paint(text.slice(label.length), shade, this.#colour);
+    const said = paint(text.slice(label.length), newest.colour, this.#colour);
+    return text.slice(0, label.length) + said;
   }
 }
 

@@ -43,7 +43,7 @@ export function stateOf({
   if (reloading) return "reloading";
   if (ready >= instances) return "ready";
   if (isAnySlot("failed", "waiting")) return "degraded";
-  if (isAnySlot("starting", "empty")) return "starting";
+  if (isAnySlot("starting", "empty") || !isAnySlot("done")) return "starting";
   return ready === 0 ? "done" : "ready";
 }
 

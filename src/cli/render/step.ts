@@ -24,16 +24,12 @@ interface Data {
   readonly slot?: number;
   readonly worker?: number;
   readonly pid?: number | null;
-  readonly generation?: number;
   readonly cause?: string;
   readonly reason?: string;
   readonly tookMs?: number;
   readonly retryInMs?: number;
-  readonly crashes?: number;
   readonly renewed?: number;
   readonly of?: number;
-  readonly outcome?: string;
-  readonly instances?: number;
 }
 
 const WANTED = ["reload", "restart", "scale_down", "stop"];
@@ -71,34 +67,19 @@ function slotStep(name: string, data: Data): Step | null {
   }
 }
 
+/** How a reload went as a whole is told by the command itself. */
 function appStep(name: string, data: Data): Step | null {
-  switch (name) {
-    case "reload:start":
-      return ofApp(data, `reload to generation ${data.generation}`, "cyan");
-    case "reload:progress":
-      return ofApp(data, `reload: ${data.renewed} of ${data.of} slots replaced`, "cyan");
-    case "reload:done":
-      return ofApp(data, "reload done", "green");
-    case "reload:failed":
-      return ofApp(data, `reload failed (${data.outcome}): ${harmless(data.cause ?? "")}`, "red");
-    case "app:scaled":
-      return ofApp(data, `scaled to ${data.instances}`, "cyan");
-    case "app:stopped":
-      return ofApp(data, "stopped", "dim");
-    default:
-      return null;
-  }
+  if (name !== "reload:progress") return null;
+  const label = harmless(data.app);
+  const text = `${data.renewed}/${data.of} slots replaced`;
+  // A space is in no slot's key.
+  const key = `${label} reload`;
+  const line = `${label} ${text}`;
+  return { key, worker: null, label, text, line, colour: "cyan", isEnd: false };
 }
 
 function ofSlot(data: Data, text: string, colour: Colour): Step {
   const label = `${harmless(data.app)}:${data.slot}`;
   const { worker = null } = data;
   return { key: label, worker, label, text, line: `${label} ${text}`, colour, isEnd: false };
-}
-
-/** A space is in no slot's key. */
-function ofApp(data: Data, text: string, colour: Colour): Step {
-  const label = harmless(data.app);
-  const key = `${label} app`;
-  return { key, worker: null, label, text, line: `${label} ${text}`, colour, isEnd: false };
 }

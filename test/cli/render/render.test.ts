@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { wantsColour } from "../../../src/cli/render/colour.ts";
 import { renderJlist } from "../../../src/cli/render/jlist.ts";
 import { renderList } from "../../../src/cli/render/list.ts";
-import { createProgress } from "../../../src/cli/render/progress.ts";
+import { renderPlan } from "../../../src/cli/render/plan.ts";
 import { renderStatus } from "../../../src/cli/render/status.ts";
 import { renderTable } from "../../../src/cli/render/table.ts";
 import { cutTo, harmless, widthOf } from "../../../src/cli/render/text.ts";
@@ -77,11 +77,13 @@ describe("the list", () => {
   it("shows each app on a line with its state, readiness, age, load and address", () => {
     expect(renderList(overview(app()), "table", plain)).toBe(
       [
-        "NAME  STATE    READY  SINCE   CPU      MEM  RESTARTS  CRASHES  GEN  ADDRESS         NAMESPACE  PIDS       SCRIPT              FILE",
-        "api   ● ready    2/2  1m 5s  3.0%  100 MiB         1        1    3  127.0.0.1:3000  default    4000 4001  /srv/api/server.js  -",
+        "NAME  STATE    READY  SINCE   CPU      MEM  RESTARTS  CRASHES  GEN  ADDRESS         NAMESPACE",
+        "api   ● ready    2/2  1m 5s  3.0%  100 MiB         1        1    3  127.0.0.1:3000  default",
         "",
       ].join("\n"),
     );
+    const wide = renderList(overview(app()), "wide", { ...plain, columns: 20 });
+    expect(wide).toMatch(/PIDS +SCRIPT +FILE\n.*4000 4001 {2}\/srv\/api\/server\.js {2}-\n$/);
   });
 
   it("fits any terminal, name and state first", () => {
@@ -125,6 +127,7 @@ describe("the list", () => {
       [app({ status: "stopped" }), "○ stopped"],
       [failed, "✗ failed"],
       [{ ...failed, ready: 1 }, "◐ degraded"],
+      [{ ...failed, slots: failed.slots.map((slot) => ({ ...slot, state: "done" })) }, "○ done"],
     ];
     for (const [one, shown] of states) {
       expect(renderList(overview(one), "table", plain)).toContain(shown);
@@ -134,13 +137,18 @@ describe("the list", () => {
 
 describe("pm2's list", () => {
   it("has one object for each slot in pm2's shape", () => {
-    const [first, second] = JSON.parse(renderJlist(overview(app())));
+    const [first, second] = JSON.parse(renderJlist(overview(app()), NOW));
     expect(first).toMatchObject({
       pid: 4000,
       name: "api",
       pm_id: 0,
       monit: { memory: 50 * 1024 * 1024, cpu: 1.5 },
-      pm2_env: { status: "online", NODE_APP_INSTANCE: 0, pm_exec_path: "/srv/api/server.js" },
+      pm2_env: {
+        status: "online",
+        NODE_APP_INSTANCE: 0,
+        pm_exec_path: "/srv/api/server.js",
+        pm_uptime: NOW - 61_000,
+      },
     });
     expect(second).toMatchObject({ pm_id: 1, pm2_env: { restart_time: 1 } });
     const [stopped] = JSON.parse(
@@ -173,7 +181,7 @@ describe("the status", () => {
       }),
       { ...plain, lastLines: ["api:0 | hello"] },
     );
-    expect(text).toContain("degraded 1/2, since 2026-11-21 06:58:55 UTC (1m 5s ago)");
+    expect(text).toContain("degraded, 1 of 2 ready, since 2026-11-21 06:58:55 UTC (1m 5s ago)");
     expect(text).toContain("slot 1 (pid 4001): Error: no database [uncaught]");
     expect(text).toContain("next      slot 1 restarts in 1s");
     expect(text).toContain("  | connecting");
@@ -209,20 +217,31 @@ describe("text", () => {
       ["日本", 4],
       ["e\u0301", 1],
       ["👍", 2],
-      ["\u001b[31mred\u001b[0m", 3],
+      ["👨‍👩‍👧", 2],
+      ["1️⃣", 2],
+      ["🇨🇭", 2],
+      ["ﾊﾝ", 2],
       ["● ready", 7],
     ];
     for (const [text, width] of widths) expect([text, widthOf(text)]).toEqual([text, width]);
   });
-  it("is cut to exactly the columns there are", () => {
+  it("is cut to the columns there are, and loses no more than it must", () => {
+    const text = fc.string({ unit: "grapheme" }).map(harmless);
     fc.assert(
-      fc.property(
-        fc.string({ unit: "grapheme" }),
-        fc.integer({ min: 1, max: 30 }),
-        (text, columns) => {
-          expect(widthOf(cutTo(harmless(text), columns))).toBe(columns);
-        },
-      ),
+      fc.property(text, fc.integer({ min: 1, max: 30 }), (whole, columns) => {
+        const cut = cutTo(whole, columns);
+        expect(widthOf(cut)).toBeLessThanOrEqual(columns);
+        if (widthOf(whole) <= columns) expect(cut).toBe(whole);
+        // A wide character may be one column too wide for the last place.
+        else expect(widthOf(cut)).toBeGreaterThanOrEqual(Math.min(columns, 2) - 1);
+      }),
+    );
+  });
+  it("holds no control character, whatever came in", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(harmless(text)).not.toMatch(/[\p{Cc}\u2028-\u202e\u2066-\u2069\ufeff]/u);
+      }),
     );
   });
 });
@@ -258,46 +277,48 @@ describe("colours", () => {
   });
 });
 
-describe("progress", () => {
-  const steps: [string, object][] = [
-    ["worker:start", { app: "api", slot: 0, pid: 1, generation: 2 }],
-    ["worker:ready", { app: "api", slot: 0, pid: 1, generation: 2, tookMs: 40 }],
-    ["worker:exit", { app: "api", slot: 0, pid: 9, generation: 1, reason: "reload", cause: "" }],
-    ["reload:progress", { app: "api", renewed: 1, of: 2, generation: 2 }],
-    ["worker:fault", { app: "api" }],
-  ];
-  it("is a line for each step where there is no terminal", () => {
-    let text = "";
-    const progress = createProgress(
-      { write: (more) => (text += more) },
-      { isTTY: false, colour: false },
+describe("a plan", () => {
+  it("is a line for each change, harmless, or says that there is none", () => {
+    const lines = ["api: start, instances 2", "old: remove", "web: env.A 1 -> \u001b[2J"];
+    expect(renderPlan(lines, { colour: false })).toBe(
+      "api: start, instances 2\nold: remove\nweb: env.A 1 -> \\u001b[2J\n",
     );
-    for (const [name, data] of steps) progress.event(name, data);
-    progress.end();
-    expect(text).toBe(
-      "api:0 starting (pid 1)\napi:0 ready (pid 1) after 40 ms\napi:0 ended (pid 9)\napi 1/2 slots replaced\n",
-    );
-  });
-  it("is redrawn in place on a terminal, the last state at the end", () => {
-    let text = "";
-    const progress = createProgress(
-      { write: (more) => (text += more), columns: 40 },
-      { isTTY: true, colour: false },
-    );
-    for (const [name, data] of steps) progress.event(name, data);
-    progress.end();
-    expect(text).not.toContain("starting");
-    expect(text).toContain("api:0 ready (pid 1) after 40 ms");
+    const painted = renderPlan(lines, { colour: true }).split("\n");
+    expect(painted.map((line) => line.slice(0, 5))).toEqual([
+      ...[32, 31, 33].map((code) => `\u001b[${code}m`),
+      "",
+    ]);
+    expect(renderPlan([], { colour: true })).toBe("nothing to change\n");
   });
 });
 
 describe("a table", () => {
+  const column = (title: string, text: string) => ({ title, priority: 0, cell: () => text });
+  const columns = [column("A", "x".repeat(50)), column("B", "y".repeat(10))];
+
   it("cuts its widest column when leaving out is not enough", () => {
-    const column = (title: string, text: string) => ({ title, priority: 0, cell: () => text });
-    const text = renderTable([column("A", "x".repeat(50)), column("B", "y".repeat(10))], [0], {
-      width: 40,
-      colour: false,
-    });
+    const text = renderTable(columns, [0], { columns: 40, colour: false });
     expect(text).toContain(`${"x".repeat(27)}…  ${"y".repeat(10)}`);
+  });
+  it("fits whatever is in it, and leaves out and cuts nothing where there is no terminal", () => {
+    const cells = fc.array(fc.string({ unit: "grapheme", maxLength: 40 }), { maxLength: 5 });
+    fc.assert(
+      fc.property(cells, cells, fc.integer({ min: 4, max: 60 }), (left, right, width) => {
+        const rows = left.map((text, index) => ({ left: text, right: right[index] ?? "" }));
+        const both = [
+          { title: "LEFT", priority: 0, cell: (row: (typeof rows)[number]) => row.left },
+          { title: "RIGHT", priority: 0, cell: (row: (typeof rows)[number]) => row.right },
+        ];
+        const narrow = renderTable(both, rows, { columns: width, colour: false });
+        for (const line of narrow.split("\n")) expect(widthOf(line)).toBeLessThanOrEqual(width);
+        const whole = renderTable(both, rows, { columns: null, colour: false });
+        for (const row of rows) expect(whole).toContain(harmless(row.left).trimEnd());
+      }),
+    );
+  });
+  it("colours words, not the blanks around them", () => {
+    const coloured = { ...column("S", "ok"), colour: () => "green" as const };
+    const text = renderTable([coloured, column("T", "t")], [0], { columns: 80, colour: true });
+    expect(text).toContain("\u001b[32mok\u001b[0m  t");
   });
 });
