@@ -144,7 +144,7 @@ function isEverySlotReady(runner: AppRunner): boolean {
   const served = new Set(ready.map((worker) => worker.slot));
   const isDone = (slot: number): boolean => {
     const history = app.histories[slot];
-    return history !== undefined && history.done && !history.failed;
+    return history?.done === true && !history.failed;
   };
   return Array.from({ length: app.size }, (_, slot) => slot).every(
     (slot) => served.has(slot) || isDone(slot),

@@ -291,8 +291,8 @@ describe("files", () => {
     ]);
     const dry = await house.ok(["start", "--dry-run", "--prune"]);
     expect(dry.stderr).toContain("b: instances 1 -> 2");
-    expect(dry.stderr).toMatch(/would change: a: .*env\.?\s?SECRET/);
-    expect(dry.stderr).toMatch(/would change: c/);
+    expect(dry.stderr).toMatch(/^a: .*env\.?\s?SECRET/m);
+    expect(dry.stderr).toMatch(/^c: remove$/m);
     expect(dry.stderr).not.toMatch(/one|two/);
     expect(await pidsOf(house, "b")).toEqual(b);
 

@@ -7,6 +7,8 @@ import { callShown } from "../call.ts";
 import { ensureSupervisor, findSupervisor, homeOf } from "../connect.ts";
 import { readEcosystem } from "../ecosystem.ts";
 import { type Talk, talkOf, tellOutcomes } from "../outcomes.ts";
+import { wantsColour } from "../render/colour.ts";
+import { renderPlan } from "../render/plan.ts";
 
 /** Without a word the file is looked for in the working directory. Resolves with the exit status. */
 export async function applyCommand(
@@ -44,14 +46,23 @@ export async function applyOptions(
   try {
     const applied = await callShown(client, "apply", asked, flags);
     talk.data(applied);
-    return tell(applied, asked, talk);
+    return tell(applied, asked, talk, flags);
   } finally {
     client.close();
   }
 }
 
-function tell({ plan, unchanged, outcomes }: Applied, asked: Apply, talk: Talk): number {
-  for (const line of plan) talk.say(asked.dryRun ? `would change: ${line}` : line);
+function tell(
+  { plan, unchanged, outcomes }: Applied,
+  asked: Apply,
+  talk: Talk,
+  flags: Record<string, unknown>,
+): number {
+  if (asked.dryRun) talk.say("would change, and did not:");
+  if (plan.length > 0 || asked.dryRun) {
+    const colour = wantsColour(flags, process.env, process.stderr);
+    talk.say(renderPlan(plan, { colour }).trimEnd());
+  }
   const done = outcomes.map(({ app }) => app);
   const kept = unchanged.filter((app) => !done.includes(app));
   if (kept.length > 0) talk.say(`unchanged: ${kept.join(", ")}`);

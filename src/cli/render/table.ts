@@ -31,7 +31,8 @@ export function renderTable<Row>(
     const texts = rows.map((row) => harmless(column.cell(row)));
     return { column, texts, width: Math.max(widthOf(column.title), ...texts.map(widthOf)) };
   });
-  const shown = room === null ? all : narrowed(all, room);
+  // Terminals that do not know their size say 0.
+  const shown = room === null || room <= 0 ? all : narrowed(all, room);
   const line = (cells: readonly string[]): string => cells.join(GAP).trimEnd();
   const head = line(shown.map(({ column, width }) => padded(column.title, width, column.align)));
   const body = rows.map((row, index) =>

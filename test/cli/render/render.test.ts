@@ -300,6 +300,10 @@ describe("a table", () => {
     const text = renderTable(columns, [0], { columns: 40, colour: false });
     expect(text).toContain(`${"x".repeat(27)}…  ${"y".repeat(10)}`);
   });
+  it("is whole on a terminal that says its width is 0", () => {
+    const whole = renderTable(columns, [0], { columns: null, colour: false });
+    expect(renderTable(columns, [0], { columns: 0, colour: false })).toBe(whole);
+  });
   it("fits whatever is in it, and leaves out and cuts nothing where there is no terminal", () => {
     const cells = fc.array(fc.string({ unit: "grapheme", maxLength: 40 }), { maxLength: 5 });
     fc.assert(
