@@ -38,10 +38,10 @@ function pack() {
     run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", work], { cwd: root }),
   );
   const files = packed.files.map(({ path }) => path);
-  const wanted = ["dist/src/index.js", "dist/src/index.d.ts", "dist/agent.cjs"];
+  const wanted = ["dist/src/index.js", "dist/src/index.d.ts", "dist/agent.cjs", "schema.json"];
   const missing = [...wanted, "README.md", "LICENSE"].filter((file) => !files.includes(file));
   if (missing.length > 0) throw new Error(`the tarball lacks ${missing.join(", ")}`);
-  const may = /^(?:dist\/|[^/]+\.md$|LICENSE$|package\.json$|ecosystem\.example\.json$)/;
+  const may = /^(?:dist\/|[^/]+\.md$|LICENSE$|package\.json$|(?:ecosystem\.example|schema)\.json$)/;
   const mayNot =
     /(?:^|\/)(?:test|bench|node_modules|\.[^/]*)(?:\/|$)|\.test\.|(?<!\.d)\.ts$|\.pem$|\.key$/;
   const strays = files.filter((file) => !may.test(file) || mayNot.test(file));
@@ -69,6 +69,7 @@ async function tryOn(node, tarball) {
   hasTypes(node, at);
   hasCommand(at);
   await serves(at);
+  inTheBackground(at);
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
   const name = run(node, ["-p", "process.versions.node"], at).trim();
   console.log(`node ${name}: works, ${packages} packages, ${seconds} s`);
@@ -137,6 +138,20 @@ function hasCommand(at) {
   if (said !== version) throw new Error(`holdfast --version says "${said}", not "${version}"`);
   const help = run("npx", ["holdfast", "--help"], at);
   if (!/\brun\b/.test(help)) throw new Error(`holdfast --help does not name "run":\n${help}`);
+}
+
+/** The same server under a background supervisor, from start to shutdown. */
+function inTheBackground(at) {
+  const home = { cwd: at.cwd, env: { ...at.env, HOLDFAST_HOME: join(at.cwd, "home") } };
+  const holdfast = (...args) => run("node_modules/.bin/holdfast", args, home);
+  try {
+    holdfast("start", "app/hello.mjs", "-i", "2", "--min-uptime", "100ms");
+    const { apps } = JSON.parse(holdfast("list", "-o", "json")).data;
+    if (apps[0]?.ready !== 2) throw new Error(`start did not: ${JSON.stringify(apps)}`);
+    holdfast("reload", "hello");
+  } finally {
+    holdfast("shutdown");
+  }
 }
 
 /** Runs a server with two workers, asks it once, and stops it. */
