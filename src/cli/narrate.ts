@@ -1,5 +1,6 @@
 /** The supervisor's events as lines of its log, one grammar: what, then app, slot, generation, pid. */
 
+import { isWanted } from "../core/worker.ts";
 import type { Logger } from "../logs/log.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
@@ -14,8 +15,7 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
     log.debug({ ...facts, worker }, "worker draining"),
   );
   supervisor.on("worker:exit", ({ worker, cause, lastOutput, ...facts }) => {
-    const isExpected = ["reload", "restart", "scale_down", "stop"].includes(facts.reason);
-    if (isExpected) log.info({ ...facts, worker }, "worker stopped");
+    if (isWanted(facts.reason)) log.info({ ...facts, worker }, "worker stopped");
     else log.error({ ...facts, worker, lastOutput }, cause);
   });
   supervisor.on("log:fault", ({ what, ...facts }) =>
@@ -44,6 +44,12 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
     log.info(facts, `reload: ${facts.renewed} of ${facts.of} slots replaced`),
   );
   supervisor.on("reload:done", (facts) => log.info(facts, "reload done"));
+  supervisor.on("trigger:fired", ({ why, ...facts }) =>
+    log.info(facts, facts.trigger === "memory" ? `worker replaced: ${why}` : `reload: ${why}`),
+  );
+  supervisor.on("trigger:fault", ({ fault, ...facts }) =>
+    log.error(facts, `what is to be watched cannot be: ${fault}`),
+  );
   supervisor.on("app:scaled", (facts) => log.info(facts, "scaled"));
   supervisor.on("app:stopped", (facts) => log.info(facts, "stopped"));
 }

@@ -53,6 +53,7 @@ export type AppEvent =
   | { readonly type: "worker-disconnected"; readonly worker: number }
   | { readonly type: "worker-accepting"; readonly worker: number; readonly accepting: boolean }
   | { readonly type: "worker-released"; readonly worker: number }
+  | { readonly type: "worker-unwell"; readonly worker: number }
   | { readonly type: "reload"; readonly canGoBack: boolean }
   | { readonly type: "restart"; readonly slots: readonly number[] | "all" }
   | { readonly type: "scale"; readonly size: number }

@@ -42,7 +42,17 @@ function retire(app: App, now: number, policy: AppPolicy): App {
     return policy.strategy === "rolling" ? isServed(app, worker.slot) : complete;
   };
   const scaled = leave(app, (worker) => worker.slot >= app.size, "scale_down", now, policy);
-  return leave(scaled, superseded, "reload", now, policy);
+  const reloaded = leave(scaled, superseded, "reload", now, policy);
+  return leave(reloaded, (worker) => isReplaced(reloaded, worker), "replaced", now, policy);
+}
+
+/** An unwell worker whose successor has proven itself. */
+function isReplaced(app: App, worker: Worker): boolean {
+  if (!worker.unwell) return false;
+  return app.workers.some(
+    (other) =>
+      other.slot === worker.slot && other.phase === "ready" && other.settled && !other.unwell,
+  );
 }
 
 /** In a mixed app: a second worker in a slot that an older, proven one serves already. */
@@ -121,7 +131,7 @@ function slotsToFill(app: App, now: number): readonly number[] {
   return slotsOf(app).filter(
     (slot) =>
       mayStart(app, slot, now) &&
-      !app.workers.some((worker) => worker.slot === slot && isHolding(worker)),
+      !app.workers.some((worker) => worker.slot === slot && isHolding(worker) && !worker.unwell),
   );
 }
 

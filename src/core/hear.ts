@@ -24,6 +24,8 @@ export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolic
       return tell(told, event.worker, { type: "leave", reason: "disconnected" }, moment, policy);
     case "worker-accepting":
       return patch(told, event.worker, { accepting: event.accepting });
+    case "worker-unwell":
+      return patch(told, event.worker, { unwell: true });
     case "worker-released":
       return patch(told, event.worker, { released: true });
     case "scale":

@@ -1,5 +1,7 @@
 /** Which apps and slots a person means. Pure. */
 
+import { matches } from "./glob.ts";
+
 export interface Nameable {
   readonly name: string;
   readonly namespace: string;
@@ -60,28 +62,4 @@ function slotsOf(pattern: string, slot: number, apps: readonly Nameable[]): read
   return apps
     .filter(({ name, instances }) => slot < instances && matches(pattern, name))
     .map(({ name }) => ({ app: name, slots: [slot] }));
-}
-
-/** Greedy with one step back, so that no pattern takes more than pattern times name steps. */
-function matches(glob: string, name: string): boolean {
-  let at = 0;
-  let star = -1;
-  let resume = 0;
-  let pos = 0;
-  while (pos < name.length) {
-    if (glob[at] === "*") {
-      star = at;
-      resume = pos;
-      at += 1;
-    } else if (at < glob.length && (glob[at] === "?" || glob[at] === name[pos])) {
-      at += 1;
-      pos += 1;
-    } else if (star >= 0) {
-      at = star + 1;
-      resume += 1;
-      pos = resume;
-    } else return false;
-  }
-  while (glob[at] === "*") at += 1;
-  return at === glob.length;
 }

@@ -3,7 +3,13 @@
 export type Phase = "starting" | "ready" | "draining" | "killing" | "exited";
 
 /** Why a worker is asked to go. */
-export type LeaveReason = "reload" | "restart" | "scale_down" | "stop" | "disconnected";
+export type LeaveReason =
+  | "reload"
+  | "restart"
+  | "replaced"
+  | "scale_down"
+  | "stop"
+  | "disconnected";
 
 /** Why a worker is killed although nobody asked it to go, or because it did not go. */
 export type KillReason = "startup_timeout" | "drain_timeout" | "killed";
@@ -14,7 +20,8 @@ export type KillReason = "startup_timeout" | "drain_timeout" | "killed";
  * rejection nobody handled; `signal` a signal from outside; `crash` a fault signal (SIGSEGV, SIGABRT,
  * ...); `oom` the heap limit or the kernel's out-of-memory killer; `stopped` killed at its deadline
  * while it was stopped (SIGSTOP); `spawn_failed` the process could not be created; and what the
- * supervisor did: `startup_timeout drain_timeout disconnected reload restart scale_down stop killed`.
+ * supervisor did: `startup_timeout drain_timeout disconnected reload restart replaced scale_down stop
+ * killed`. `replaced`: it was unwell, such as above its memory limit, and its successor is ready.
  */
 export const EXIT_REASONS = [
   "clean",
@@ -30,11 +37,19 @@ export const EXIT_REASONS = [
   "disconnected",
   "reload",
   "restart",
+  "replaced",
   "scale_down",
   "stop",
   "killed",
 ] as const;
 export type ExitReason = (typeof EXIT_REASONS)[number];
+
+/** Ends that somebody asked for and that went as they should. */
+const WANTED: readonly ExitReason[] = ["reload", "restart", "replaced", "scale_down", "stop"];
+
+export function isWanted(reason: ExitReason): boolean {
+  return WANTED.includes(reason);
+}
 
 /** How the process ended, as the operating system tells it, and what the shell made of it. */
 export interface Exit {
@@ -58,6 +73,8 @@ export interface Worker {
   readonly settled: boolean;
   /** False while the worker is close to a limit (file descriptors) and must not accept. */
   readonly accepting: boolean;
+  /** It serves until a successor of its slot does. */
+  readonly unwell: boolean;
   /** The code registered with `onActivate()` was told to run. */
   readonly active: boolean;
   /** The consumers registered with `onDrain("consumers")` have finished. */
@@ -161,6 +178,7 @@ export function newWorker(
     readyAt: null,
     settled: false,
     accepting: true,
+    unwell: false,
     active: false,
     released: false,
     leaving: null,

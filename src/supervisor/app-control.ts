@@ -26,6 +26,7 @@ export async function startApp(runner: AppRunner, { signal }: WaitOptions = {}):
   runner.fatal = null;
   runner.launches.set(runner.app.target, runner.resolve());
   runner.dispatch({ type: "start" });
+  runner.triggers.arm(runner.options);
   let isGraceOver = false;
   const grace = setTimeout(() => {
     isGraceOver = true;
@@ -47,6 +48,7 @@ export async function startApp(runner: AppRunner, { signal }: WaitOptions = {}):
 
 /** Drains and stops every worker; resolves when none is left. */
 export async function stopApp(runner: AppRunner, { signal }: WaitOptions = {}): Promise<void> {
+  runner.triggers.disarm();
   runner.dispatch({ type: "stop" });
   const look = (): true | undefined => (runner.app.status === "stopped" ? true : undefined);
   await runner.waiters.until(look, `the stop of ${runner.options.name}`, signal);
@@ -128,6 +130,21 @@ export async function untilApp(
       : ["idle", "stopped"].includes(runner.app.status);
   const look = (): true | undefined => (isThere() ? true : undefined);
   await runner.waiters.until(look, `${runner.options.name} to be ${state}`, signal);
+}
+
+/** Sends a signal to the workers of some slots; gives the pids it was sent to. */
+export function signalApp(
+  runner: AppRunner,
+  slots: readonly number[] | "all",
+  signal: NodeJS.Signals,
+): number[] {
+  const chosen = runner.app.workers.filter(({ slot }) => slots === "all" || slots.includes(slot));
+  return chosen.flatMap(({ id }) => {
+    const process = runner.workers.get(id)?.process;
+    if (!process?.pid) return [];
+    process.signal(signal);
+    return [process.pid];
+  });
 }
 
 export function statusOf(runner: AppRunner): AppStatus {

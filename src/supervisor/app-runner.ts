@@ -16,6 +16,7 @@ import type { Effect } from "../core/effects.ts";
 import type { Worker } from "../core/worker.ts";
 import type { Outlets } from "../logs/outlet.ts";
 import { AppReporter } from "./app-reporter.ts";
+import { triggersOf } from "./app-triggers.ts";
 import type { Emit } from "./events.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { policyOf, resolveLaunch } from "./launch.ts";
@@ -23,6 +24,7 @@ import { Listeners } from "./listeners.ts";
 import { ClusterHandles } from "./node-cluster.ts";
 import type { Launch } from "./processes.ts";
 import type { RunningWorker } from "./running-worker.ts";
+import type { Triggers } from "./triggers.ts";
 import { Waiters } from "./waiters.ts";
 import { attachmentsOf, gatePortOf } from "./worker-ports.ts";
 import { startWorker } from "./worker-start.ts";
@@ -52,6 +54,7 @@ export class AppRunner {
   readonly gatekeeper: Gatekeeper;
   readonly clusterHandles = new ClusterHandles();
   readonly reporter: AppReporter;
+  readonly triggers: Triggers;
   /** What each generation runs; a generation without an entry is resolved when it first starts. */
   readonly launches = new Map<number, Launch>();
   readonly #context: RunnerContext;
@@ -71,6 +74,7 @@ export class AppRunner {
     this.#context = context;
     this.#app = newApp(context.instances, context.firstWorkerId);
     this.reporter = new AppReporter(this, context.emit);
+    this.triggers = triggersOf(this, context.emit);
     this.listeners = new Listeners(attachmentsOf(this.workers));
     this.gatekeeper = new Gatekeeper(
       gatePortOf(this.workers, (worker, key) => this.listeners.isOpenBy(worker, key)),
@@ -95,6 +99,7 @@ export class AppRunner {
     this.#options = options;
     this.#policy = policyOf(options);
     this.#environment = environment;
+    if (this.#app.status === "running") this.triggers.arm(options);
   }
 
   /** What a worker started now would run. Throws HF_SCRIPT_*. */
@@ -139,6 +144,7 @@ export class AppRunner {
   /** Gives back what is held beyond the workers' lives. */
   close(): void {
     if (this.#timer) clearTimeout(this.#timer);
+    this.triggers.disarm();
     this.listeners.closeAll();
     this.gatekeeper.close();
     this.clusterHandles.closeAll();

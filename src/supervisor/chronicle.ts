@@ -1,11 +1,8 @@
 /** What has happened to each app since this supervisor knows it: the past that `status` tells. */
 
 import type { LastExit, LastReload } from "../core/overview.ts";
-import type { ExitReason } from "../core/worker.ts";
+import { isWanted } from "../core/worker.ts";
 import type { Supervisor } from "./supervisor.ts";
-
-/** Ends that somebody wanted. */
-const WANTED: readonly ExitReason[] = ["reload", "restart", "scale_down", "stop"];
 
 export interface Past {
   /** When the app was started or had stopped. Milliseconds since 1970. */
@@ -25,7 +22,7 @@ export class Chronicle {
   constructor(supervisor: Supervisor) {
     supervisor.on("worker:start", ({ app, slot }) => this.#started(app, slot));
     supervisor.on("worker:exit", ({ app, slot, pid, reason, cause, lastOutput }) => {
-      if (WANTED.includes(reason)) return;
+      if (isWanted(reason)) return;
       const past = this.of(app);
       past.crashes += 1;
       past.lastExit = { at: Date.now(), slot, pid, reason, cause, lastOutput };

@@ -66,6 +66,16 @@ export interface SupervisorEvents {
       readonly lastOutput: readonly string[];
     },
   ];
+  /** Workers are being replaced although nobody asked for it; `why` is a sentence. */
+  "trigger:fired": [
+    OfApp & {
+      readonly trigger: "cron" | "watch" | "memory";
+      readonly worker: number | null;
+      readonly why: string;
+    },
+  ];
+  /** What a trigger looks at cannot be looked at, such as a folder that is not there. */
+  "trigger:fault": [OfApp & { readonly trigger: string; readonly fault: string }];
   "app:scaled": [OfApp & { readonly instances: number }];
   "app:stopped": [OfApp];
 }
@@ -90,6 +100,8 @@ export const EVENT_NAMES = [
   "reload:progress",
   "reload:done",
   "reload:failed",
+  "trigger:fired",
+  "trigger:fault",
   "app:scaled",
   "app:stopped",
 ] as const satisfies readonly (keyof SupervisorEvents)[];

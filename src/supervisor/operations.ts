@@ -4,6 +4,7 @@ import type { AppOptions } from "../config/app.ts";
 import { explained, HoldfastError } from "../errors.ts";
 import type { Outcome } from "../link/control.ts";
 import type { Registry } from "./registry.ts";
+import { startInOrder } from "./start-order.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export class Operations {
@@ -17,23 +18,12 @@ export class Operations {
 
   /** Starts apps, each after those it depends on are ready. What runs already is left alone. */
   start(names: readonly string[]): Promise<readonly Outcome[]> {
-    const begun = new Map<string, Promise<Outcome>>();
-    const begin = (name: string): Promise<Outcome> => {
-      const known = begun.get(name);
-      if (known) return known;
-      const wanted = this.#registry
-        .options(name)
-        .dependsOn.filter((other) => names.includes(other));
-      // Registered before it begins, so that a circle waits for itself no more than once.
-      const outcome = Promise.resolve().then(async () => {
-        const before = await Promise.all(wanted.map(begin));
-        const failed = before.find(({ error }) => error !== null);
-        return this.#outcome(name, () => this.#startOne(name, failed?.app));
-      });
-      begun.set(name, outcome);
-      return outcome;
-    };
-    return Promise.all(names.map(begin));
+    return startInOrder(
+      names,
+      (name) => this.#registry.options(name).dependsOn,
+      (name, failed) => this.#outcome(name, () => this.#startOne(name, failed)),
+      ({ error }) => error !== null,
+    );
   }
 
   stop(names: readonly string[]): Promise<readonly Outcome[]> {
@@ -84,8 +74,8 @@ export class Operations {
     });
   }
 
-  async #startOne(name: string, failedDependency?: string): Promise<string> {
-    if (failedDependency !== undefined) {
+  async #startOne(name: string, failedDependency: string | null = null): Promise<string> {
+    if (failedDependency !== null) {
       throw new HoldfastError("HF_DEPENDENCY_FAILED", { app: name, dependency: failedDependency });
     }
     const wasRunning = this.#isRunning(name);

@@ -13,11 +13,11 @@ import { terminalSink } from "../logs/terminal.ts";
 import type { OutputSink } from "../logs/worker-output.ts";
 import { usableCpus } from "../system/cpus.ts";
 import { packageNameOf } from "../system/places.ts";
-import { pidsWithEnvironment } from "../system/proc.ts";
 import {
   reloadApp,
   restartApp,
   scaleApp,
+  signalApp,
   startApp,
   statusOf,
   stopApp,
@@ -26,6 +26,8 @@ import {
 } from "./app-control.ts";
 import { AppRunner } from "./app-runner.ts";
 import type { SupervisorEvents } from "./events.ts";
+import { startInOrder } from "./start-order.ts";
+import { sweep } from "./sweep.ts";
 
 /** Worker ids of different apps must differ: they are `cluster.worker.id` and name processes in logs. */
 const IDS_PER_APP = 1_000_000;
@@ -52,7 +54,6 @@ export interface AppTarget extends WaitOptions {
 export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #runners = new Map<string, AppRunner>();
   readonly #marker = `${process.pid}-${randomBytes(6).toString("hex")}`;
-
   /** Apps that are being removed. */
   readonly #leaving = new Map<string, AppRunner>();
   readonly #outlets: Outlets;
@@ -108,19 +109,28 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   /**
-   * Starts every app, or one, and resolves when all their workers are ready. Rejects with the first failure
-   * (HF_SCRIPT_*, HF_PORT_IN_USE, HF_START_FAILED); the other apps go on.
+   * Starts every app but those with `autostart: false`, each after those it depends on, or one; resolves when
+   * all their workers are ready. Rejects with a failure (HF_SCRIPT_*, HF_PORT_IN_USE, HF_START_FAILED,
+   * HF_DEPENDENCY_FAILED); the other apps go on.
    */
   async start(target: AppTarget = {}): Promise<void> {
-    const chosen = target.app === undefined ? [...this.#runners.values()] : [this.#runner(target)];
-    await Promise.all(chosen.map((runner) => startApp(runner, target)));
+    if (target.app !== undefined) return startApp(this.#runner(target), target);
+    const own = [...this.#runners.values()].filter(({ options }) => options.autostart);
+    const failures = await startInOrder(
+      own.map(({ options }) => options.name),
+      (app) => this.#runner({ app }).options.dependsOn,
+      (app, dependency) => this.#startAfter(app, dependency, target),
+      (failure) => failure !== null,
+    );
+    const first = failures.find((failure) => failure !== null);
+    if (first) throw first;
   }
 
   /** Drains and stops every app, or one; resolves when no process is left. May be called at any time, twice too. */
   async stop(target: AppTarget = {}): Promise<void> {
     const chosen = target.app === undefined ? this.#all() : [this.#runner(target)];
     await Promise.all(chosen.map((runner) => stopApp(runner, target)));
-    if (target.app === undefined) this.#sweep();
+    if (target.app === undefined) sweep(this.#marker);
   }
 
   /** Cuts short a stop under way: connections that still drain have this many milliseconds. Default 1000. */
@@ -175,14 +185,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** Sends a signal to the workers of some slots; gives the pids it was sent to. */
   signal(name: string, slots: readonly number[] | "all", signal: NodeJS.Signals): number[] {
-    const runner = this.#runner({ app: name });
-    const chosen = runner.app.workers.filter(({ slot }) => slots === "all" || slots.includes(slot));
-    return chosen.flatMap(({ id }) => {
-      const process = runner.workers.get(id)?.process;
-      if (!process?.pid) return [];
-      process.signal(signal);
-      return [process.pid];
-    });
+    return signalApp(this.#runner({ app: name }), slots, signal);
   }
 
   /** What runs now, app by app. */
@@ -192,6 +195,19 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** The failure, null where there is none: the others are to go on. */
+  async #startAfter(
+    app: string,
+    dependency: string | null,
+    wait: WaitOptions,
+  ): Promise<unknown | null> {
+    if (dependency !== null) return new HoldfastError("HF_DEPENDENCY_FAILED", { app, dependency });
+    return startApp(this.#runner({ app }), wait).then(
+      () => null,
+      (error: unknown) => error,
+    );
   }
 
   #all(): readonly AppRunner[] {
@@ -205,17 +221,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const runner = this.#runners.get(name);
     if (!runner) throw new HoldfastError("HF_NO_SUCH_APP", { app: name, known });
     return runner;
-  }
-
-  /** Descendants that left their process group carry the marker in their environment still. */
-  #sweep(): void {
-    for (const pid of pidsWithEnvironment("HOLDFAST_SUPERVISOR", this.#marker)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It ended by itself meanwhile.
-      }
-    }
   }
 }
 

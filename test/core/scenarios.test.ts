@@ -204,6 +204,14 @@ describe("scenarios", () => {
         .exits(5, 3),
     "never-restarted": () =>
       new Story(2, { autorestart: false }).exits(1, 0).exits(2, 1).waits(60_000),
+    "unwell-worker-is-replaced": () =>
+      running(2)
+        .tell("w1 is unwell", { type: "worker-unwell", worker: 1 })
+        .exits(3, 1)
+        .waits(100)
+        .listens(4)
+        .waits(1000)
+        .exits(1),
     "restart-delay": () => running(1, { restartDelayMs: 5000 }).exits(1, 0).waits(4999).waits(1),
     "start-without-listening": () => new Story(1).waits(999).waits(1).waits(1000),
     "never-listens-again": () => running(1).tell("reload", reload(true)).waits(10_000).exits(2, 0),

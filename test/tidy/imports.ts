@@ -38,7 +38,7 @@ const ROOMS: Readonly<Record<string, Rights>> = {
       ...["errors", "core/*", "config/*", "system/*", "logs/*", "link/*"],
       ...["bus/*", "metrics/*", "admin/*"],
     ],
-    packages: ["node:", "pino"],
+    packages: ["node:", "chokidar", "croner", "pino"],
   },
   cli: {
     uses: [
@@ -48,6 +48,7 @@ const ROOMS: Readonly<Record<string, Rights>> = {
         "config/*",
         "core/snapshot",
         "core/targets",
+        "core/worker",
         "link/*",
         "logs/*",
         "system/*",

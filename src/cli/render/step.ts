@@ -1,5 +1,6 @@
 /** One event of a supervisor as a step a person follows. Pure. */
 
+import { type ExitReason, isWanted } from "../../core/worker.ts";
 import type { Colour } from "./colour.ts";
 import { harmless } from "./text.ts";
 import { humanDuration } from "./units.ts";
@@ -25,14 +26,12 @@ interface Data {
   readonly worker?: number;
   readonly pid?: number | null;
   readonly cause?: string;
-  readonly reason?: string;
+  readonly reason?: ExitReason;
   readonly tookMs?: number;
   readonly retryInMs?: number;
   readonly renewed?: number;
   readonly of?: number;
 }
-
-const WANTED = ["reload", "restart", "scale_down", "stop"];
 
 /** Null for events that are no steps, and for what is no event of an app. */
 export function stepOf(name: string, data: unknown): Step | null {
@@ -53,7 +52,7 @@ function slotStep(name: string, data: Data): Step | null {
     case "worker:drain":
       return ofSlot(data, `${pid}draining`, "cyan");
     case "worker:exit":
-      return WANTED.includes(data.reason ?? "")
+      return data.reason !== undefined && isWanted(data.reason)
         ? { ...ofSlot(data, `${pid}ended`, "dim"), isEnd: true }
         : { ...ofSlot(data, `${pid}${harmless(data.cause ?? "failed")}`, "red"), isEnd: true };
     case "slot:waiting":
