@@ -10,10 +10,10 @@ export function triggersOf(runner: AppRunner, emit: Emit): Triggers {
   const fired = (trigger: "cron" | "watch" | "memory", worker: number | null, why: string): void =>
     emit("trigger:fired", { app: runner.options.name, trigger, worker, why });
   return new Triggers({
-    well: () =>
+    serving: () =>
       runner.app.workers.flatMap(({ id, phase, unwell }) => {
         const pid = runner.workers.get(id)?.process.pid ?? null;
-        return phase === "ready" && !unwell && pid !== null ? [{ worker: id, pid }] : [];
+        return phase === "ready" && pid !== null ? [{ worker: id, pid, unwell }] : [];
       }),
     reload(trigger, why) {
       fired(trigger, null, why);

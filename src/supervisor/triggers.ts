@@ -15,8 +15,8 @@ export type Trigger = "cron" | "watch" | "memory";
 
 /** What triggers need of their app. */
 export interface Triggered {
-  /** Workers that serve and are not to be replaced already. */
-  well(): readonly { readonly worker: number; readonly pid: number }[];
+  /** Workers that serve. */
+  serving(): readonly { readonly worker: number; readonly pid: number; readonly unwell: boolean }[];
   reload(trigger: Trigger, why: string): void;
   replace(worker: number, why: string): void;
   fault(trigger: Trigger, fault: string): void;
@@ -77,12 +77,15 @@ export class Triggers {
     );
   }
 
+  /** The largest first, and one at a time: a leak has all workers at their limit at once. */
   #weigh(limitBytes: number): void {
-    for (const { worker, pid } of this.#app.well()) {
-      const bytes = usageOf(pid)?.memoryBytes ?? 0;
-      if (bytes <= limitBytes) continue;
-      const [has, may] = [bytes, limitBytes].map((each) => `${Math.round(each / MIB)} MiB`);
-      this.#app.replace(worker, `it uses ${has} of memory, and its limit is ${may}`);
-    }
+    const serving = this.#app.serving();
+    if (serving.some(({ unwell }) => unwell)) return;
+    const [largest] = serving
+      .map(({ worker, pid }) => ({ worker, bytes: usageOf(pid)?.memoryBytes ?? 0 }))
+      .sort((left, right) => right.bytes - left.bytes);
+    if (!largest || largest.bytes <= limitBytes) return;
+    const [has, may] = [largest.bytes, limitBytes].map((each) => `${Math.round(each / MIB)} MiB`);
+    this.#app.replace(largest.worker, `it uses ${has} of memory, and its limit is ${may}`);
   }
 }
