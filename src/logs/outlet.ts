@@ -4,6 +4,7 @@ import { closeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { lastWords } from "./last-words.ts";
 import type { LogStore, LogTarget } from "./store.ts";
+import { terminalSink } from "./terminal.ts";
 import {
   carryOutput,
   type OutputSink,
@@ -24,7 +25,7 @@ export interface Outlet {
 export type Outlets = (target: LogTarget, slot: number) => Outlet;
 
 /** Whole lines pass through this process to the sink. */
-export function pipeOutlets(sink: OutputSink): Outlets {
+function pipeOutlets(sink: OutputSink): Outlets {
   return ({ name }, slot) => ({
     stdio: ["pipe", "pipe"],
     started: (streams) => carryOutput(streams, { app: name, slot }, sink),
@@ -48,4 +49,19 @@ export function fileOutlets(store: LogStore): Outlets {
       },
     };
   };
+}
+
+/** Files where there is a store for them, else pipes to a sink; default: to this process's own output, raw. */
+export function outletsFor({
+  output,
+  logs,
+}: {
+  readonly output?: OutputSink;
+  readonly logs?: LogStore;
+}): Outlets {
+  if (logs) return fileOutlets(logs);
+  const { stdout, stderr } = process;
+  return pipeOutlets(
+    output ?? terminalSink({ streams: { stdout, stderr }, prefix: false, colour: false }),
+  );
 }

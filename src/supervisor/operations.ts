@@ -18,6 +18,7 @@ export class Operations {
 
   /** Starts apps, each after those it depends on are ready. What runs already is left alone. */
   start(names: readonly string[]): Promise<readonly Outcome[]> {
+    for (const name of names) this.#registry.setStopped(name, false);
     return startInOrder(
       names,
       (name) => this.#registry.options(name).dependsOn,
@@ -38,6 +39,7 @@ export class Operations {
   /** Stopped apps are started: after a restart an app runs. */
   restart(targets: ReadonlyMap<string, readonly number[] | "all">): Promise<readonly Outcome[]> {
     return this.#each([...targets.keys()], async (name) => {
+      this.#registry.setStopped(name, false);
       if (!this.#isRunning(name)) return this.#startOne(name);
       const slots = targets.get(name);
       await this.#supervisor.restart({
@@ -50,6 +52,7 @@ export class Operations {
 
   reload(names: readonly string[]): Promise<readonly Outcome[]> {
     return this.#each(names, async (name) => {
+      this.#registry.setStopped(name, false);
       if (!this.#isRunning(name)) return this.#startOne(name);
       const generation = await this.#supervisor.reload({ app: name });
       return `reloaded, generation ${generation}`;
@@ -78,8 +81,11 @@ export class Operations {
     if (failedDependency !== null) {
       throw new HoldfastError("HF_DEPENDENCY_FAILED", { app: name, dependency: failedDependency });
     }
+    // While it waited for those it depends on, somebody may have thought better of it.
+    if (this.#registry.isStopped(name)) {
+      throw new HoldfastError("HF_NOT_RUNNING", { app: name, action: "start", status: "stopped" });
+    }
     const wasRunning = this.#isRunning(name);
-    this.#registry.setStopped(name, false);
     await this.#supervisor.start({ app: name });
     return wasRunning ? "ran already" : "started";
   }

@@ -2,7 +2,7 @@
 
 /**
  * Calls `start` for every name once, with the first of its dependencies that failed, or null. Names it depends
- * on that are not among `names` are not waited for. Circles cannot be: the configuration refuses them.
+ * on that are not among `names` are not waited for; a circle, which a file may not have but several can, is cut.
  */
 export function startInOrder<Outcome>(
   names: readonly string[],
@@ -11,18 +11,27 @@ export function startInOrder<Outcome>(
   hasFailed: (outcome: Outcome) => boolean,
 ): Promise<readonly Outcome[]> {
   const begun = new Map<string, Promise<Outcome>>();
-  const begin = (name: string): Promise<Outcome> => {
+  /** `chain`: those that wait for it, so that a circle is cut where it closes. */
+  const begin = (name: string, chain: readonly string[]): Promise<Outcome> => {
     const known = begun.get(name);
     if (known) return known;
-    const wanted = dependenciesOf(name).filter((other) => names.includes(other) && other !== name);
-    // Known before it begins, so that nothing begins twice.
-    const outcome = Promise.resolve().then(async () => {
-      const before = await Promise.all(wanted.map(begin));
-      const failed = wanted.find((_, index) => hasFailed(before[index] as Outcome)) ?? null;
-      return start(name, failed);
-    });
+    const above = [...chain, name];
+    const wanted = dependenciesOf(name).filter(
+      (other) => names.includes(other) && !above.includes(other),
+    );
+    // At once, where nothing is to be waited for: a stop that is asked for next must find it begun.
+    const outcome = wanted.length === 0 ? start(name, null) : after(name, wanted, above);
     begun.set(name, outcome);
     return outcome;
   };
-  return Promise.all(names.map(begin));
+  const after = async (
+    name: string,
+    wanted: readonly string[],
+    above: readonly string[],
+  ): Promise<Outcome> => {
+    const before = await Promise.all(wanted.map((other) => begin(other, above)));
+    const failed = wanted.find((_, index) => hasFailed(before[index] as Outcome)) ?? null;
+    return start(name, failed);
+  };
+  return Promise.all(names.map((name) => begin(name, [])));
 }

@@ -7,9 +7,8 @@ import { resolveInstances } from "../config/instances.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { AppStatus } from "../core/snapshot.ts";
 import { HoldfastError } from "../errors.ts";
-import { fileOutlets, type Outlets, pipeOutlets } from "../logs/outlet.ts";
+import { type Outlets, outletsFor } from "../logs/outlet.ts";
 import type { LogStore } from "../logs/store.ts";
-import { terminalSink } from "../logs/terminal.ts";
 import type { OutputSink } from "../logs/worker-output.ts";
 import { usableCpus } from "../system/cpus.ts";
 import { packageNameOf } from "../system/places.ts";
@@ -56,12 +55,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #marker = `${process.pid}-${randomBytes(6).toString("hex")}`;
   /** Apps that are being removed. */
   readonly #leaving = new Map<string, AppRunner>();
+  /** Apps that are to start when those they depend on are ready, unless they are stopped before. */
+  readonly #toStart = new Set<string>();
   readonly #outlets: Outlets;
   #firstWorkerId = 1;
 
   constructor(apps: readonly AppOptions[], settings: SupervisorSettings = {}) {
     super();
-    this.#outlets = outletsOf(settings);
+    this.#outlets = outletsFor(settings);
     settings.logs?.onFault((fault) => this.emit("log:fault", fault));
     for (const options of apps) this.add(options);
   }
@@ -116,6 +117,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async start(target: AppTarget = {}): Promise<void> {
     if (target.app !== undefined) return startApp(this.#runner(target), target);
     const own = [...this.#runners.values()].filter(({ options }) => options.autostart);
+    for (const { options } of own) this.#toStart.add(options.name);
     const failures = await startInOrder(
       own.map(({ options }) => options.name),
       (app) => this.#runner({ app }).options.dependsOn,
@@ -129,6 +131,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Drains and stops every app, or one; resolves when no process is left. May be called at any time, twice too. */
   async stop(target: AppTarget = {}): Promise<void> {
     const chosen = target.app === undefined ? this.#all() : [this.#runner(target)];
+    for (const { options } of chosen) this.#toStart.delete(options.name);
     await Promise.all(chosen.map((runner) => stopApp(runner, target)));
     if (target.app === undefined) sweep(this.#marker);
   }
@@ -204,6 +207,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     wait: WaitOptions,
   ): Promise<unknown | null> {
     if (dependency !== null) return new HoldfastError("HF_DEPENDENCY_FAILED", { app, dependency });
+    if (!this.#toStart.delete(app))
+      return new HoldfastError("HF_NOT_RUNNING", { app, action: "start", status: "stopped" });
     return startApp(this.#runner({ app }), wait).then(
       () => null,
       (error: unknown) => error,
@@ -222,14 +227,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (!runner) throw new HoldfastError("HF_NO_SUCH_APP", { app: name, known });
     return runner;
   }
-}
-
-function outletsOf({ output, logs }: SupervisorSettings): Outlets {
-  if (logs) return fileOutlets(logs);
-  const { stdout, stderr } = process;
-  return pipeOutlets(
-    output ?? terminalSink({ streams: { stdout, stderr }, prefix: false, colour: false }),
-  );
 }
 
 /**

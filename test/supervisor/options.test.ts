@@ -121,6 +121,15 @@ describe("dependsOn and autostart", () => {
     expect(supervisor.status().find(({ name }) => name === "idle")?.status).toBe("idle");
     await supervisor.start({ app: "idle" });
   });
+  it("leaves alone what was stopped while it waited", async () => {
+    const web = await puppet({ name: "web", instances: 1, dependsOn: ["data"] });
+    const data = await puppet({ name: "data", instances: 1, env: { PUPPET_BOOT_MS: "500" } });
+    const { supervisor } = embed(web, data);
+    const started = codeOf(supervisor.start());
+    await supervisor.stop({ app: "web" });
+    expect(await started).toBe("HF_NOT_RUNNING");
+    expect(supervisor.status().map(({ ready }) => ready)).toEqual([0, 1]);
+  });
   it("does not start what depends on a failure, and starts the rest", async () => {
     const [web, data, other] = [
       await puppet({ name: "web", instances: 1, dependsOn: ["data"] }),
