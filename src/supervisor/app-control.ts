@@ -173,11 +173,17 @@ function isEverySlotListening({ app, policy }: AppRunner): boolean {
   return policy.ready !== "listen" || app.listening.length + done >= app.size;
 }
 
-/** Every slot has spent its budget and nothing serves. Trying goes on, waiting does not. */
-function hasGivenUp(runner: AppRunner): boolean {
-  const { app } = runner;
-  const isServing = app.workers.some((worker) => worker.phase === "ready");
-  return !isServing && app.histories.slice(0, app.size).every((history) => history.failed);
+/** Every slot that does not serve for good has spent its budget. Trying goes on, waiting does not. */
+function hasGivenUp({ app }: AppRunner): boolean {
+  const isServed = (slot: number): boolean =>
+    app.workers.some(
+      (worker) => worker.slot === slot && worker.phase === "ready" && worker.settled,
+    );
+  const lacking = Array.from({ length: app.size }, (_, slot) => slot).filter(
+    (slot) => !isServed(slot) && app.histories[slot]?.done !== true,
+  );
+  const failed = app.histories.filter((history, slot) => history.failed && !isServed(slot));
+  return failed.length > 0 && lacking.every((slot) => app.histories[slot]?.failed === true);
 }
 
 function startFailed(runner: AppRunner): HoldfastError {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createSupervisor, type Supervisor } from "holdfast";
 import { describe, expect, it } from "vitest";
-import { fixture, freePort } from "../support/holdfast.ts";
+import { fixture } from "../support/holdfast.ts";
 import { until } from "../support/until.ts";
 import { embed, puppet } from "./embedded.ts";
 
@@ -12,7 +12,10 @@ const isRoot = process.getuid?.() === 0;
 const NODE22 = fileURLToPath(new URL("../nodes/node_modules/node22/bin/node", import.meta.url));
 
 async function get(port: number, path: string): Promise<Record<string, string>> {
-  return (await fetch(`http://127.0.0.1:${port}${path}`)).json() as Promise<Record<string, string>>;
+  const headers = { connection: "close" };
+  return (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).json() as Promise<
+    Record<string, string>
+  >;
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -28,17 +31,24 @@ function states(supervisor: Supervisor): readonly string[] {
 
 describe("a worker's environment", () => {
   it("carries the slot under the name asked for, and raises the variable asked for", async () => {
-    const [port] = [await freePort()];
-    const app = await puppet({ instanceVar: "MY_SLOT", incrementVar: "PORT", instances: 2 });
-    const { supervisor } = embed({ ...app, env: { ...app.env, PORT: String(port) } as never });
+    const app = await puppet({
+      instanceVar: "MY_SLOT",
+      incrementVar: "BASE",
+      env: { BASE: "3000" },
+    });
+    const { supervisor } = embed(app);
     await supervisor.start();
-    // Each slot listens on a port of its own: no two share one.
-    const both = await Promise.all([get(port, "/env"), get(port + 1, "/env")]);
-    expect(both.map(({ MY_SLOT, PORT }) => [MY_SLOT, PORT])).toEqual([
-      ["0", String(port)],
-      ["1", String(port + 1)],
-    ]);
-    expect(both[0]?.NODE_APP_INSTANCE).toBeUndefined();
+    const seen = new Map<string, Record<string, string>>();
+    await until(
+      async () => {
+        const env = await get(app.port, "/env");
+        seen.set(String(env.MY_SLOT), env);
+        return seen.size === 2;
+      },
+      { what: "an answer of both slots" },
+    );
+    expect([seen.get("0")?.BASE, seen.get("1")?.BASE]).toEqual(["3000", "3001"]);
+    expect(seen.get("0")?.NODE_APP_INSTANCE).toBeUndefined();
   });
 });
 
@@ -99,6 +109,20 @@ describe("the end of a worker", () => {
     expect(await codeOf(bad.supervisor.start())).toBe("HF_START_FAILED");
     expect(states(bad.supervisor)).toEqual(["failed"]);
     expect(bad.supervisor.status()[0]?.slots[0]?.retryInMs).toBeNull();
+  });
+});
+
+describe("a start", () => {
+  it("of which one slot never comes up is rejected, and the others serve", async () => {
+    const app = await puppet({
+      script: fixture("crash-slot.mjs"),
+      maxRestarts: 1,
+      backoffBase: 10,
+      env: { CRASH_SLOT: "1" },
+    });
+    const { supervisor } = embed(app);
+    expect(await codeOf(supervisor.start())).toBe("HF_START_FAILED");
+    expect(states(supervisor)).toEqual(["ready", "failed"]);
   });
 });
 
