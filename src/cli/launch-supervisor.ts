@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type Explained, HoldfastError } from "../errors.ts";
 import type { Home } from "../system/home.ts";
+import { isOfWorker } from "./worker-variables.ts";
 
 const CLI = fileURLToPath(new URL("../../bin/holdfast.cjs", import.meta.url));
 /** The descriptor on which a supervisor that was just started says how that went. */
@@ -22,6 +23,8 @@ export async function launchSupervisor(home: Home, resume: boolean): Promise<Exp
   try {
     const child = spawn(process.execPath, resume ? [...args, "--resume"] : args, {
       cwd: home.directory,
+      // Started from inside a worker it must not be taken for what that worker has left behind.
+      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOfWorker(name))),
       detached: true,
       stdio: ["ignore", log, log, "pipe"],
     });

@@ -49,13 +49,19 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
     const logs = createLogStore(home.logs);
     const rotation = startRotation(logs);
     const supervisor = new Supervisor([], { logs });
+    // Every client that waits listens to it.
+    supervisor.setMaxListeners(0);
     const registry = new Registry(supervisor, home);
     registry.restore(state.apps);
     const operations = new Operations(supervisor, registry);
     const left = withResolvers();
+    const chronicle = new Chronicle(supervisor);
+    registry.onRemoved((app) => chronicle.forget(app));
+    // What was recovered from an older file is whole again at once.
+    if (state.notices.length > 0) registry.save();
     const context: ControlContext = {
       ...{ supervisor, registry, operations, version, stateFile: home.stateFile },
-      overviews: new Overviews(supervisor, new Chronicle(supervisor), {
+      overviews: new Overviews(supervisor, chronicle, {
         home: home.directory,
         version,
         configFileOf: (app) => registry.configFileOf(app),

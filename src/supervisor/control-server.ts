@@ -12,6 +12,8 @@ import { freeStalePath, removePath } from "./socket-path.ts";
 const ALIVE_EVERY_MS = 2000;
 /** A client that does not read this much is stopped: it is left rather than waited for or remembered for. */
 const UNREAD_MAX_BYTES = 4 * 1024 * 1024;
+/** How long clients may take to read what was said last. */
+const GOODBYE_MS = 500;
 const OWNER_ONLY = 0o600;
 
 export interface Request {
@@ -50,6 +52,10 @@ export async function serveControl(
       new Promise((resolve) => {
         server.close(() => resolve());
         for (const client of clients) client.end();
+        // One that says nothing and does not go must not keep the process.
+        setTimeout(() => {
+          for (const client of clients) client.destroy();
+        }, GOODBYE_MS);
         removePath(path);
       }),
   };

@@ -55,6 +55,8 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   resurrect: async (context, _takes, request) => {
     const { registry, operations } = context;
     const names = registry.names().filter((name) => !registry.isStopped(name));
+    for (const name of names) registry.setStopped(name, false);
+    registry.save();
     return told(context.supervisor, names, request, async () => ({
       outcomes: await operations.start(names),
     }));
@@ -63,13 +65,25 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
     const stopped = supervisor
       .status()
       .flatMap(({ name, status }) => (status === "running" ? [name] : []));
-    registry.setShutDown();
-    registry.save();
+    // A state that cannot be written must not keep it from ending: it starts again what ran, at worst.
+    const unsaved = unwritable(registry);
     await supervisor.stop();
     leave();
+    if (unsaved) throw unsaved;
     return { stopped };
   },
 };
+
+/** Writes down that nothing is to start by itself; the error where that cannot be written. */
+function unwritable(registry: Household["registry"]): unknown | null {
+  try {
+    registry.setShutDown();
+    registry.save();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
 
 /** Answers one request. Rejects with a HoldfastError; HF_UNKNOWN_VERB for what a newer client may ask. */
 export async function answerControl(context: ControlContext, request: Request): Promise<unknown> {

@@ -15,6 +15,7 @@ export class Registry {
   readonly #home: Home;
   readonly #entries = new Map<string, Entry>();
   #isShutDown = false;
+  #removed: (name: string) => void = () => {};
 
   constructor(supervisor: Supervisor, home: Home) {
     this.#supervisor = supervisor;
@@ -27,6 +28,11 @@ export class Registry {
       this.#supervisor.add(options, environment);
       this.#entries.set(options.name, { configFile, stopped });
     }
+  }
+
+  /** Calls back when an app is gone. */
+  onRemoved(removed: (name: string) => void): void {
+    this.#removed = removed;
   }
 
   names(): readonly string[] {
@@ -64,6 +70,7 @@ export class Registry {
   async remove(name: string): Promise<void> {
     this.#entries.delete(name);
     await this.#supervisor.remove(name);
+    this.#removed(name);
   }
 
   setStopped(name: string, stopped: boolean): void {

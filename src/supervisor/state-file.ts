@@ -31,6 +31,7 @@ export interface LoadedState extends SavedState {
   readonly notices: readonly string[];
 }
 
+const GONE = "The state was gone; the one before it was taken instead.";
 const NOTHING: LoadedState = { isShutDown: false, apps: [], notices: [] };
 
 /** Writes the state; the one of before stays beside it. Throws HF_STATE_UNWRITABLE; the old state is whole then. */
@@ -54,12 +55,12 @@ export function saveState({ stateFile }: Home, { isShutDown, apps }: SavedState)
  */
 export function loadState({ stateFile }: Home): LoadedState {
   const current = attempt(stateFile);
-  if (current === null) return NOTHING;
-  if (current.ok) return { ...current.state, notices: [] };
+  if (current?.ok) return { ...current.state, notices: [] };
+  const before = attempt(lastGood(stateFile));
+  if (current === null) return before?.ok ? { ...before.state, notices: [GONE] } : NOTHING;
   const aside = `${stateFile}.unreadable-${new Date().toISOString().replaceAll(/[-:.]/g, "")}`;
   renameSync(stateFile, aside);
   const notice = `The state could not be read (${current.reason}); it is kept as ${aside}.`;
-  const before = attempt(lastGood(stateFile));
   if (!before?.ok)
     return { ...NOTHING, notices: [`${notice} There is no older one: no app is known.`] };
   return { ...before.state, notices: [`${notice} The one before it was taken instead.`] };

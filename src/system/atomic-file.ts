@@ -60,9 +60,11 @@ function writeAside(path: string, text: string): string {
 
 /** A second name for the same content costs no copy and cannot be half done. */
 function keepCopy(path: string, keep: string): void {
-  remove(keep);
+  const aside = `${keep}.${process.pid}.tmp`;
+  remove(aside);
   try {
-    linkSync(path, keep);
+    linkSync(path, aside);
+    renameSync(aside, keep);
   } catch (error) {
     // There is nothing to keep the first time.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;

@@ -168,7 +168,9 @@ describe('"holdfast/worker"', () => {
   const ending = ["draining", "consumers", "consumers", "rest", "SIGTERM"];
 
   it("tells slot, generation and the drain, and runs hooks in their order", async () => {
-    const { run } = await stage("apps/worker-api.mjs", { flags: ["--handover"] });
+    // Long enough that no worker counts as one that never listens, however slowly it boots.
+    const flags = ["--handover", "--min-uptime", "2s"];
+    const { run } = await stage("apps/worker-api.mjs", { flags });
     expect(await reload(run, 1)).toBe("done");
     await stop(run);
     for (const who of ["1/0", "1/1", "2/0", "2/1"])

@@ -5,6 +5,7 @@ import net from "node:net";
 import { describe, expect, it } from "vitest";
 import { stage, stop } from "../promises/stage.ts";
 import { freePort } from "../support/holdfast.ts";
+import { until } from "../support/until.ts";
 import { heard, servedBy } from "./served.ts";
 
 const host = "127.0.0.1";
@@ -18,6 +19,8 @@ describe("an address that one worker alone listens on", () => {
     ]);
     const { run } = await stage("apps/listeners.mjs", { env: { LISTEN }, instances: 3 });
     await heard(run, "listening", "own", 1);
+    // The app's word comes before its socket is attached: a moment later it is there.
+    await until(() => isReached(own), { what: "the address of the one" });
     const connections: net.Socket[] = [];
     const slots = new Set<string>();
     for (let n = 0; n < 40; n++) {
@@ -32,6 +35,14 @@ describe("an address that one worker alone listens on", () => {
     await stop(run);
   });
 });
+
+function isReached(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, host);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}
 
 /** Who answers a first request on the connection, which then stays open; "none" when it is cut. */
 async function slotOf(socket: net.Socket): Promise<string> {

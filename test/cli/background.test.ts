@@ -238,6 +238,13 @@ describe("what should run", () => {
       ["other", 1],
     ]);
     expect((await house.ok(["resurrect"])).stderr).toContain("api: started");
+    const { supervisor } = await house.overview();
+    process.kill(supervisor.pid, "SIGKILL");
+    await until(() => !existsSync(`/proc/${supervisor.pid}`), { what: "its end" });
+    // Resurrected is written down; and a known app is started by its name, without a supervisor too.
+    expect((await house.ok(["start", "other"])).stderr).toMatch(/other: (started|ran already)/);
+    await house.ok(["wait", "api", "--timeout", "20s"]);
+    expect((await house.overview()).apps.map(({ ready }) => ready)).toEqual([1, 1]);
     await house.ok(["stop", "api"]);
     await house.ok(["start", PUPPET, "-n", "api", "-i", "3"]);
     expect(await pidsOf(house, "api")).toHaveLength(3);

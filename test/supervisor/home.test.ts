@@ -141,6 +141,8 @@ describe("the state file", () => {
       const { apps, notices } = loadState(home);
       expect(apps.map(({ options }) => options.name)).toEqual(["api"]);
       expect(notices.join()).toMatch(/could not be read.*kept as/s);
+      // A second start finds the same, though the first one wrote nothing.
+      expect(loadState(home).apps.map(({ options }) => options.name)).toEqual(["api"]);
       const aside = readdirSync(home.directory).filter((name) => name.includes("unreadable"));
       expect(aside.map((name) => readFileSync(join(home.directory, name), "utf8"))).toContain(
         damage,

@@ -9,6 +9,7 @@ import { readEcosystem } from "../ecosystem.ts";
 import { type Talk, talkOf, tellOutcomes } from "../outcomes.ts";
 import { wantsColour } from "../render/colour.ts";
 import { renderPlan } from "../render/plan.ts";
+import { isOfWorker } from "../worker-variables.ts";
 
 /** Without a word the file is looked for in the working directory. Resolves with the exit status. */
 export async function applyCommand(
@@ -69,10 +70,10 @@ function tell(
   return tellOutcomes(outcomes, talk);
 }
 
-/** What apps inherit: this shell's variables. */
+/** What apps inherit: this shell's variables, but for those of a worker it may run in. */
 function environment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
+    (entry): entry is [string, string] => entry[1] !== undefined && !isOfWorker(entry[0]),
   );
   return Object.fromEntries(entries);
 }

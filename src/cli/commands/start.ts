@@ -7,7 +7,7 @@ import { HoldfastError } from "../../errors.ts";
 import { packageNameOf } from "../../system/places.ts";
 import { appInput } from "../app-input.ts";
 import { callShown } from "../call.ts";
-import { findSupervisor, homeOf } from "../connect.ts";
+import { ensureSupervisor, findSupervisor, homeOf } from "../connect.ts";
 import { isConfigFile } from "../ecosystem.ts";
 import { talkOf, tellOutcomes } from "../outcomes.ts";
 import { applyCommand, applyOptions } from "./apply.ts";
@@ -35,7 +35,11 @@ async function startKnown(
   if (words.some((word) => word.includes("/") || (existsSync(word) && word.includes(".")))) {
     return null;
   }
-  const client = await findSupervisor(homeOf(flags));
+  const home = homeOf(flags);
+  // What is written down is known, too, when no supervisor runs.
+  const client = existsSync(home.stateFile)
+    ? await ensureSupervisor(home)
+    : await findSupervisor(home);
   if (!client) return null;
   try {
     const talk = talkOf(flags);
