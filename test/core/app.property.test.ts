@@ -28,7 +28,7 @@ const POLICY: AppPolicy = {
 };
 
 type Act =
-  | { do: "ready" | "crash" | "disconnect" | "exit-leaving"; pick: number }
+  | { do: "ready" | "crash" | "disconnect" | "exit-leaving" | "unwell"; pick: number }
   | { do: "reload"; canGoBack: boolean }
   | { do: "scale"; size: number }
   | { do: "restart" }
@@ -38,6 +38,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("ready" as const), pick: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), pick: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("disconnect" as const), pick: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("unwell" as const), pick: fc.nat(20) }) },
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constant("exit-leaving" as const), pick: fc.nat(20) }),
@@ -114,6 +115,8 @@ class Play {
       this.pick("holding", act.pick, (id) =>
         this.tell({ type: "worker-disconnected", worker: id }),
       );
+    } else if (act.do === "unwell") {
+      this.pick("ready", act.pick, (id) => this.tell({ type: "worker-unwell", worker: id }));
     } else if (act.do === "exit-leaving") this.pick("leaving", act.pick, (id) => this.exit(id));
     else if (act.do === "reload") this.tell({ type: "reload", canGoBack: act.canGoBack });
     else if (act.do === "scale") this.tell({ type: "scale", size: act.size });
@@ -125,13 +128,13 @@ class Play {
   }
 
   private pick(
-    kind: "starting" | "holding" | "leaving",
+    kind: "starting" | "ready" | "holding" | "leaving",
     pick: number,
     run: (id: number) => void,
   ): void {
     const found = this.app.workers.filter((worker) =>
-      kind === "starting"
-        ? worker.phase === "starting"
+      kind === "starting" || kind === "ready"
+        ? worker.phase === kind
         : kind === "holding"
           ? isHolding(worker)
           : !isHolding(worker),
@@ -181,6 +184,7 @@ describe("step, over random histories", () => {
         for (let slot = 0; slot < play.app.size; slot++) {
           const serving = play.app.workers.filter((worker) => worker.slot === slot);
           expect(serving.map((worker) => worker.phase)).toEqual(["ready"]);
+          expect(serving[0]?.unwell).toBe(false);
           if (!play.app.mixed) expect(serving[0]?.generation).toBe(play.app.target);
         }
         expect(play.app.workers).toHaveLength(play.app.size);
@@ -196,7 +200,8 @@ describe("step, over random histories", () => {
           for (const worker of before.workers) {
             if (worker.phase !== "ready") continue;
             const is = after.workers.find((candidate) => candidate.id === worker.id);
-            if (is?.phase !== "draining" || is.leaving !== "reload") continue;
+            if (is?.phase !== "draining") continue;
+            if (is.leaving !== "reload" && is.leaving !== "replaced") continue;
             const heir = after.workers.some(
               (other) => other.slot === worker.slot && other.phase === "ready" && other.settled,
             );
