@@ -55,13 +55,14 @@ function isReplaced(app: App, worker: Worker): boolean {
   );
 }
 
-/** In a mixed app: a second worker in a slot that an older, proven one serves already. */
+/** In a mixed app: a second worker in a slot that an older, proven and well one serves already. */
 function isSpare(app: App, worker: Worker): boolean {
   return app.workers.some(
     (other) =>
       other.slot === worker.slot &&
       other.phase === "ready" &&
       other.settled &&
+      !other.unwell &&
       (other.id < worker.id || !worker.settled) &&
       other.id !== worker.id,
   );
