@@ -9,7 +9,7 @@ import { type Effect, effectsBetween } from "./effects.ts";
 import { hear } from "./hear.ts";
 import { type Reload, settleReload } from "./reload.ts";
 import type { RestartHistory, RestartPolicy } from "./restarts.ts";
-import type { Exit, Worker, WorkerLimits } from "./worker.ts";
+import type { Exit, UnwellReason, Worker, WorkerLimits } from "./worker.ts";
 
 export interface AppPolicy extends RestartPolicy, WorkerLimits {
   /** `rolling`: slot after slot; `all-at-once`: a full new set settles before any old worker drains. */
@@ -53,7 +53,15 @@ export type AppEvent =
   | { readonly type: "worker-disconnected"; readonly worker: number }
   | { readonly type: "worker-accepting"; readonly worker: number; readonly accepting: boolean }
   | { readonly type: "worker-released"; readonly worker: number }
-  | { readonly type: "worker-unwell"; readonly worker: number }
+  | {
+      readonly type: "worker-unwell";
+      readonly worker: number;
+      readonly reason: Exclude<UnwellReason, "unresponsive">;
+    }
+  /** Its event loop has stood still for too long, or turns again. */
+  | { readonly type: "worker-hung"; readonly worker: number; readonly hung: boolean }
+  /** Above the hard limit: there is no time to replace it first. */
+  | { readonly type: "worker-over-limit"; readonly worker: number }
   | { readonly type: "reload"; readonly canGoBack: boolean }
   | { readonly type: "restart"; readonly slots: readonly number[] | "all" }
   | { readonly type: "scale"; readonly size: number }

@@ -2,7 +2,14 @@
 
 import type { App, AppPolicy } from "./app.ts";
 import { FRESH } from "./restarts.ts";
-import { isHolding, type LeaveReason, newWorker, stepWorker, type Worker } from "./worker.ts";
+import {
+  isHolding,
+  type LeaveReason,
+  newWorker,
+  stepWorker,
+  type Worker,
+  type WorkerEvent,
+} from "./worker.ts";
 
 /** Moves the app one step towards what it should be; calling it again on its result changes nothing. */
 export function converge(app: App, now: number, policy: AppPolicy): App {
@@ -43,15 +50,32 @@ function retire(app: App, now: number, policy: AppPolicy): App {
   };
   const scaled = leave(app, (worker) => worker.slot >= app.size, "scale_down", now, policy);
   const reloaded = leave(scaled, superseded, "reload", now, policy);
-  return leave(reloaded, (worker) => isReplaced(reloaded, worker), "replaced", now, policy);
+  return replaceUnwell(reloaded, now, policy);
 }
 
-/** An unwell worker whose successor has proven itself. */
-function isReplaced(app: App, worker: Worker): boolean {
+/** Unwell workers whose successor has proven itself drain; a hung one cannot, and is killed. */
+function replaceUnwell(app: App, now: number, policy: AppPolicy): App {
+  const replaced = (worker: Worker): boolean => isHolding(worker) && hasSuccessor(app, worker);
+  if (!app.workers.some(replaced)) return app;
+  const workers = app.workers.map((worker) => {
+    if (!replaced(worker) || worker.unwell === null) return worker;
+    const event: WorkerEvent = worker.hung
+      ? { type: "kill", reason: "unresponsive" }
+      : { type: "leave", reason: worker.unwell };
+    return stepWorker(worker, event, now, policy);
+  });
+  return { ...app, workers };
+}
+
+/** Of a hung worker, which serves nobody, it need not have settled. */
+function hasSuccessor(app: App, worker: Worker): boolean {
   if (!worker.unwell) return false;
   return app.workers.some(
     (other) =>
-      other.slot === worker.slot && other.phase === "ready" && other.settled && !other.unwell,
+      other.slot === worker.slot &&
+      other.phase === "ready" &&
+      (other.settled || worker.hung) &&
+      !other.unwell,
   );
 }
 

@@ -41,11 +41,13 @@ export type Report =
   | { readonly type: "app-stopped" };
 
 /**
- * The workers that may accept: ready and not close to a limit. A newcomer of an unproven generation
+ * The workers that may accept: ready, not close to a limit, and not hung unless all are. A newcomer of an unproven generation
  * gets no connection before it has settled, so that code which dies at once takes no request with it.
  */
 export function acceptors(app: App): readonly number[] {
-  const able = app.workers.filter((worker) => worker.phase === "ready" && worker.accepting);
+  const willing = app.workers.filter((worker) => worker.phase === "ready" && worker.accepting);
+  const turning = willing.filter((worker) => !worker.hung);
+  const able = turning.length > 0 ? turning : willing;
   const isUnproven = (worker: Worker): boolean =>
     app.target !== app.stable && worker.generation === app.target && !worker.settled;
   const trusted = able.filter((worker) => !isUnproven(worker));
@@ -110,6 +112,8 @@ function slotReports(before: App, after: App): readonly Report[] {
     if (history.failed && history.retryAt !== was?.retryAt)
       return [{ type: "slot-failed", slot, history }];
     if (was?.failed && !history.failed) return [{ type: "slot-recovered", slot }];
+    // A hung worker's successor serves already when it is killed.
+    if (after.workers.some((worker) => worker.slot === slot && worker.phase === "ready")) return [];
     const isNewCrash = history.crashes.length > 0 && history.crashes.at(-1) !== was?.crashes.at(-1);
     return isNewCrash ? [{ type: "slot-waiting", slot, history }] : [];
   });

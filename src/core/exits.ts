@@ -65,6 +65,12 @@ function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing
       return `died of an uncaught ${firstLine(death.uncaught)}`;
     case "crash":
       return `crashed with ${death.signal}`;
+    case "unresponsive":
+      return "did not respond: its event loop stood still, and it was replaced";
+    case "memory_limit":
+      return "used more memory than its limit, and was replaced";
+    case "unhealthy":
+      return "was replaced because its health probe failed";
     case "disconnected":
       return "closed its channel to the supervisor";
     default:

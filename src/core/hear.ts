@@ -4,7 +4,7 @@ import type { App, AppEvent, AppPolicy, Moment } from "./app.ts";
 import { startsQuietly } from "./converge.ts";
 import { abandonReload, beginReload, blame } from "./reload.ts";
 import { afterCrash, afterLast, afterSettling, FRESH, type RestartHistory } from "./restarts.ts";
-import { isCrash, stepWorker, type Worker, type WorkerEvent } from "./worker.ts";
+import { isCrash, stepWorker, type UnwellReason, type Worker, type WorkerEvent } from "./worker.ts";
 
 /** The state once the event, and every deadline that has passed, has been heard. */
 export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolicy): App {
@@ -25,7 +25,11 @@ export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolic
     case "worker-accepting":
       return patch(told, event.worker, { accepting: event.accepting });
     case "worker-unwell":
-      return patch(told, event.worker, { unwell: true });
+      return markUnwell(told, event.worker, event.reason);
+    case "worker-hung":
+      return hearHung(told, event.worker, event.hung);
+    case "worker-over-limit":
+      return tell(told, event.worker, { type: "kill", reason: "memory_limit" }, moment, policy);
     case "worker-released":
       return patch(told, event.worker, { released: true });
     case "scale":
@@ -39,7 +43,7 @@ export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolic
     case "hurry":
       return hurry(told, moment.now + event.withinMs);
     case "kill":
-      return tellAll(told, { type: "kill" }, moment, policy);
+      return tellAll(told, { type: "kill", reason: "killed" }, moment, policy);
   }
 }
 
@@ -50,6 +54,20 @@ function expire(app: App, moment: Moment, policy: AppPolicy): App {
     const isQuiet = worker.phase === "starting" && startsQuietly(app, worker.slot, policy);
     return tell(told, worker.id, { type: isQuiet ? "ready" : "deadline" }, moment, policy);
   }, app);
+}
+
+/** What is wrong with a worker that serves; the first reason is kept. */
+function markUnwell(app: App, id: number, reason: UnwellReason): App {
+  const worker = app.workers.find((candidate) => candidate.id === id);
+  if (worker?.phase !== "ready" || worker.unwell) return app;
+  return patch(app, id, { unwell: reason });
+}
+
+/** One that turns again is replaced all the same, but gets to finish what it has begun. */
+function hearHung(app: App, id: number, hung: boolean): App {
+  const worker = app.workers.find((candidate) => candidate.id === id);
+  if (worker?.phase !== "ready" || worker.hung === hung) return app;
+  return patch(app, id, { hung, unwell: hung ? "unresponsive" : worker.unwell });
 }
 
 function hearListening(app: App, id: number, moment: Moment, policy: AppPolicy): App {

@@ -2,17 +2,36 @@
 
 export type Phase = "starting" | "ready" | "draining" | "killing" | "exited";
 
+/**
+ * Why a worker that serves is to be replaced, its successor first: `memory_limit` it has grown above
+ * its limit; `max_lifetime`, `max_requests` it has done its share; `unhealthy` its probe fails;
+ * `unresponsive` its event loop does not turn.
+ */
+export const UNWELL_REASONS = [
+  "memory_limit",
+  "max_lifetime",
+  "max_requests",
+  "unhealthy",
+  "unresponsive",
+] as const;
+export type UnwellReason = (typeof UNWELL_REASONS)[number];
+
 /** Why a worker is asked to go. */
 export type LeaveReason =
+  | UnwellReason
   | "reload"
   | "restart"
-  | "replaced"
   | "scale_down"
   | "stop"
   | "disconnected";
 
 /** Why a worker is killed although nobody asked it to go, or because it did not go. */
-export type KillReason = "startup_timeout" | "drain_timeout" | "killed";
+export type KillReason =
+  | "startup_timeout"
+  | "drain_timeout"
+  | "unresponsive"
+  | "memory_limit"
+  | "killed";
 
 /**
  * Why a worker is gone, a closed list:
@@ -20,8 +39,8 @@ export type KillReason = "startup_timeout" | "drain_timeout" | "killed";
  * rejection nobody handled; `signal` a signal from outside; `crash` a fault signal (SIGSEGV, SIGABRT,
  * ...); `oom` the heap limit or the kernel's out-of-memory killer; `stopped` killed at its deadline
  * while it was stopped (SIGSTOP); `spawn_failed` the process could not be created; and what the
- * supervisor did: `startup_timeout drain_timeout disconnected reload restart replaced scale_down stop
- * killed`. `replaced`: it was unwell, such as above its memory limit, and its successor is ready.
+ * supervisor did: `startup_timeout drain_timeout disconnected reload restart scale_down stop killed`,
+ * and the reasons of `UNWELL_REASONS`.
  */
 export const EXIT_REASONS = [
   "clean",
@@ -37,15 +56,22 @@ export const EXIT_REASONS = [
   "disconnected",
   "reload",
   "restart",
-  "replaced",
   "scale_down",
   "stop",
   "killed",
+  ...UNWELL_REASONS,
 ] as const;
 export type ExitReason = (typeof EXIT_REASONS)[number];
 
 /** Ends that somebody asked for and that went as they should. */
-const WANTED: readonly ExitReason[] = ["reload", "restart", "replaced", "scale_down", "stop"];
+const WANTED: readonly ExitReason[] = [
+  "reload",
+  "restart",
+  "scale_down",
+  "stop",
+  "max_lifetime",
+  "max_requests",
+];
 
 export function isWanted(reason: ExitReason): boolean {
   return WANTED.includes(reason);
@@ -73,8 +99,10 @@ export interface Worker {
   readonly settled: boolean;
   /** False while the worker is close to a limit (file descriptors) and must not accept. */
   readonly accepting: boolean;
-  /** It serves until a successor of its slot does. */
-  readonly unwell: boolean;
+  /** It serves until a successor of its slot does; null: it is well. */
+  readonly unwell: UnwellReason | null;
+  /** Its event loop does not turn: it cannot drain, and is killed once its successor is ready. */
+  readonly hung: boolean;
   /** The code registered with `onActivate()` was told to run. */
   readonly active: boolean;
   /** The consumers registered with `onDrain("consumers")` have finished. */
@@ -94,7 +122,7 @@ export type WorkerEvent =
   | { readonly type: "ready" }
   | { readonly type: "leave"; readonly reason: LeaveReason }
   | { readonly type: "deadline" }
-  | { readonly type: "kill" }
+  | { readonly type: "kill"; readonly reason: KillReason }
   | { readonly type: "exit"; readonly exit: Exit };
 
 type Cell<Type extends WorkerEvent["type"]> = (
@@ -127,6 +155,8 @@ const killFor =
   (reason: KillReason) =>
   (worker: Worker): Worker => ({ ...worker, phase: "killing", killed: reason, deadline: Infinity });
 
+const kill: Cell<"kill"> = (worker, { reason }) => killFor(reason)(worker);
+
 const exit: Cell<"exit"> = (worker, event) => ({
   ...worker,
   phase: "exited",
@@ -140,15 +170,15 @@ export const TABLE: Table = {
     ready: becomeReady,
     leave: drain,
     deadline: killFor("startup_timeout"),
-    kill: killFor("killed"),
+    kill,
     exit,
   },
-  ready: { ready: ignore, leave: drain, deadline: settle, kill: killFor("killed"), exit },
+  ready: { ready: ignore, leave: drain, deadline: settle, kill, exit },
   draining: {
     ready: ignore,
     leave: ignore,
     deadline: killFor("drain_timeout"),
-    kill: killFor("killed"),
+    kill,
     exit,
   },
   killing: { ready: ignore, leave: ignore, deadline: ignore, kill: ignore, exit },
@@ -178,7 +208,8 @@ export function newWorker(
     readyAt: null,
     settled: false,
     accepting: true,
-    unwell: false,
+    unwell: null,
+    hung: false,
     active: false,
     released: false,
     leaving: null,

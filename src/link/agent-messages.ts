@@ -5,6 +5,7 @@
  */
 
 import type { Loads } from "../core/gate.ts";
+import type { AppMetric, WorkerStats } from "../core/stats.ts";
 
 export const ENVELOPE = "NODE_HOLDFAST";
 
@@ -43,7 +44,15 @@ export type AgentMessage =
   | { readonly t: "refuse"; readonly offer: number }
   /** Close to the limit of open files, or no longer. */
   | { readonly t: "limit"; readonly reached: boolean }
-  | { readonly t: "released" };
+  | { readonly t: "released" }
+  /** Once a second, and before the end: the event loop turns, and this is how it is. */
+  | { readonly t: "beat"; readonly stats: WorkerStats }
+  /** By the watchdog's thread while the event loop stands still: where, or that a debugger holds it. */
+  | { readonly t: "hung"; readonly stack: string | null; readonly debugger: boolean }
+  /** The last health probe's outcome; null: it is well. */
+  | { readonly t: "health"; readonly fault: string | null }
+  /** The app's own registry, whole. */
+  | { readonly t: "metrics"; readonly metrics: readonly AppMetric[]; readonly dropped: number };
 
 export type SupervisorMessage =
   | {

@@ -13,7 +13,7 @@ export function triggersOf(runner: AppRunner, emit: Emit): Triggers {
     serving: () =>
       runner.app.workers.flatMap(({ id, phase, unwell }) => {
         const pid = runner.workers.get(id)?.process.pid ?? null;
-        return phase === "ready" && pid !== null ? [{ worker: id, pid, unwell }] : [];
+        return phase === "ready" && pid !== null ? [{ worker: id, pid, unwell: unwell !== null }] : [];
       }),
     reload(trigger, why) {
       fired(trigger, null, why);
@@ -26,7 +26,7 @@ export function triggersOf(runner: AppRunner, emit: Emit): Triggers {
     },
     replace(worker, why) {
       fired("memory", worker, why);
-      runner.dispatch({ type: "worker-unwell", worker });
+      runner.dispatch({ type: "worker-unwell", worker, reason: "memory_limit" });
     },
     fault: (trigger, fault) => emit("trigger:fault", { app: runner.options.name, trigger, fault }),
   });

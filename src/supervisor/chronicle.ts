@@ -24,7 +24,8 @@ export class Chronicle {
     supervisor.on("worker:exit", ({ app, slot, pid, reason, cause, lastOutput }) => {
       if (isWanted(reason)) return;
       const past = this.of(app);
-      past.crashes += 1;
+      // Replaced before it did harm.
+      if (reason !== "memory_limit" && reason !== "unhealthy") past.crashes += 1;
       past.lastExit = { at: Date.now(), slot, pid, reason, cause, lastOutput };
     });
     supervisor.on("reload:done", ({ app, generation }) => {

@@ -28,7 +28,10 @@ const POLICY: AppPolicy = {
 };
 
 type Act =
-  | { do: "ready" | "crash" | "disconnect" | "exit-leaving" | "unwell"; pick: number }
+  | {
+      do: "ready" | "crash" | "disconnect" | "exit-leaving" | "unwell" | "hang" | "recover";
+      pick: number;
+    }
   | { do: "reload"; canGoBack: boolean }
   | { do: "scale"; size: number }
   | { do: "restart" }
@@ -39,6 +42,8 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), pick: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("disconnect" as const), pick: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("unwell" as const), pick: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("hang" as const), pick: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("recover" as const), pick: fc.nat(20) }) },
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constant("exit-leaving" as const), pick: fc.nat(20) }),
@@ -116,7 +121,12 @@ class Play {
         this.tell({ type: "worker-disconnected", worker: id }),
       );
     } else if (act.do === "unwell") {
-      this.pick("ready", act.pick, (id) => this.tell({ type: "worker-unwell", worker: id }));
+      this.pick("ready", act.pick, (id) =>
+        this.tell({ type: "worker-unwell", worker: id, reason: "memory_limit" }),
+      );
+    } else if (act.do === "hang" || act.do === "recover") {
+      const hung = act.do === "hang";
+      this.pick("ready", act.pick, (id) => this.tell({ type: "worker-hung", worker: id, hung }));
     } else if (act.do === "exit-leaving") this.pick("leaving", act.pick, (id) => this.exit(id));
     else if (act.do === "reload") this.tell({ type: "reload", canGoBack: act.canGoBack });
     else if (act.do === "scale") this.tell({ type: "scale", size: act.size });
@@ -184,7 +194,7 @@ describe("step, over random histories", () => {
         for (let slot = 0; slot < play.app.size; slot++) {
           const serving = play.app.workers.filter((worker) => worker.slot === slot);
           expect(serving.map((worker) => worker.phase)).toEqual(["ready"]);
-          expect(serving[0]?.unwell).toBe(false);
+          expect(serving[0]?.unwell).toBeNull();
           if (!play.app.mixed) expect(serving[0]?.generation).toBe(play.app.target);
         }
         expect(play.app.workers).toHaveLength(play.app.size);
@@ -201,7 +211,7 @@ describe("step, over random histories", () => {
             if (worker.phase !== "ready") continue;
             const is = after.workers.find((candidate) => candidate.id === worker.id);
             if (is?.phase !== "draining") continue;
-            if (is.leaving !== "reload" && is.leaving !== "replaced") continue;
+            if (is.leaving !== "reload" && is.leaving !== "memory_limit") continue;
             const heir = after.workers.some(
               (other) => other.slot === worker.slot && other.phase === "ready" && other.settled,
             );

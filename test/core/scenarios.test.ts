@@ -206,12 +206,28 @@ describe("scenarios", () => {
       new Story(2, { autorestart: false }).exits(1, 0).exits(2, 1).waits(60_000),
     "unwell-worker-is-replaced": () =>
       running(2)
-        .tell("w1 is unwell", { type: "worker-unwell", worker: 1 })
+        .tell("w1 is unwell", { type: "worker-unwell", worker: 1, reason: "memory_limit" })
         .exits(3, 1)
         .waits(100)
         .listens(4)
         .waits(1000)
         .exits(1),
+    "hung-worker-is-killed-after-its-successor-is-ready": () =>
+      running(2)
+        .tell("w1 hangs", { type: "worker-hung", worker: 1, hung: true })
+        .listens(3)
+        .exits(1, 137),
+    "hung-worker-that-recovers-may-finish": () =>
+      running(2)
+        .tell("w1 hangs", { type: "worker-hung", worker: 1, hung: true })
+        .tell("w1 turns again", { type: "worker-hung", worker: 1, hung: false })
+        .listens(3)
+        .waits(1000)
+        .exits(1),
+    "worker-above-its-hard-limit-is-killed-at-once": () =>
+      running(2)
+        .tell("w1 is over its limit", { type: "worker-over-limit", worker: 1 })
+        .exits(1, 137),
     "restart-delay": () => running(1, { restartDelayMs: 5000 }).exits(1, 0).waits(4999).waits(1),
     "start-without-listening": () => new Story(1).waits(999).waits(1).waits(1000),
     "never-listens-again": () => running(1).tell("reload", reload(true)).waits(10_000).exits(2, 0),

@@ -111,7 +111,7 @@ describe("memory", () => {
     expect(served).toBeGreaterThan(0);
     expect(fired[0]).toMatchObject({ trigger: "memory", why: expect.stringContaining("200 MiB") });
     await until(() => exits.length > 0, { what: "the end of the large one", timeoutMs: 30_000 });
-    expect(exits[0]).toMatchObject({ reason: "replaced", worker: fired[0]?.worker });
+    expect(exits[0]).toMatchObject({ reason: "memory_limit", worker: fired[0]?.worker });
     const after = supervisor.status()[0]?.workers ?? [];
     expect(after.filter(({ pid }) => before.some((old) => old.pid === pid)).length).toBeLessThan(2);
     expect(supervisor.status()[0]?.ready).toBeGreaterThanOrEqual(2);
