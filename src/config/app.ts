@@ -1,7 +1,20 @@
 /** What one app is, once read: every value present and in its final unit. Types only. */
 
+import type { AdminInput } from "./admin.ts";
+
 /** A number of workers, every CPU, all CPUs but n (negative), or a share of the CPUs. */
 export type Instances = number | "max" | `${number}%`;
+
+/** A number of workers that follows the load. */
+export interface InstanceRange {
+  readonly min: Instances;
+  readonly max: Instances;
+  /** The event loop utilisation that is aimed at, 0.1 to 0.9. */
+  readonly target: number;
+  /** How long the load must ask for more before there are more, and for fewer before there are fewer. */
+  readonly upAfterMs: number;
+  readonly downAfterMs: number;
+}
 
 /** When a worker counts as ready: it listens, it says so, or this path answers an HTTP GET. */
 export type Ready = "listen" | "message" | `http:/${string}`;
@@ -19,6 +32,28 @@ export interface Watch {
   readonly ignore: readonly string[];
   /** How long nothing must have changed before it is acted on. */
   readonly delayMs: number;
+}
+
+/** How workers are asked whether they are well. */
+export interface Health {
+  /** Asked for by GET; null: only the function the app registers, where it does. */
+  readonly path: string | null;
+  readonly intervalMs: number;
+  /** An answer that takes longer is a failure. */
+  readonly timeoutMs: number;
+  /** So many failures in a row: unhealthy. */
+  readonly failures: number;
+}
+
+/** So many workers, or a share of the instances. */
+export type MinReady = number | `${number}%`;
+
+/** What is told of the app's own metrics. */
+export interface Metrics {
+  /** Also the default registry of a prom-client the app has loaded. */
+  readonly merge: boolean;
+  /** Of the app's own; what is more is dropped, and counted. */
+  readonly maxSeries: number;
 }
 
 /** One app, fully defaulted. Meaning, bounds and reasons stand in the table, options.ts. */
@@ -48,8 +83,8 @@ export interface AppOptions {
   readonly uid: string | number | null;
   readonly gid: string | number | null;
   readonly execMode: ExecMode;
-  /** `resolveInstances` turns it into a number of slots. */
-  readonly instances: Instances;
+  /** `sizeFor` turns it into a number of slots. */
+  readonly instances: Instances | InstanceRange;
   readonly ready: Ready;
   readonly readyTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -71,6 +106,19 @@ export interface AppOptions {
   readonly restartDelayMs: number;
   /** Resident memory of one worker above which it is replaced; null: no limit. */
   readonly maxMemoryBytes: number | null;
+  /** No sign of life of a worker's event loop for so long: it hangs; null: not watched. */
+  readonly hangTimeoutMs: number | null;
+  /** Null: no path, and the defaults for a function the app registers. */
+  readonly health: Health | null;
+  /** Resident memory of one worker above which it is killed; null: no limit. At least maxMemoryBytes. */
+  readonly maxMemoryHardBytes: number | null;
+  readonly maxLifetimeMs: number | null;
+  /** Requests answered by one worker. */
+  readonly maxRequests: number | null;
+  /** Ready workers below which the app is not ready for those around it. */
+  readonly minReady: MinReady;
+  /** Null: nothing is measured but whether workers live. */
+  readonly metrics: Metrics | null;
   /** When the app is reloaded: five or six fields (with seconds), or a name such as "@daily"; null: never. */
   readonly cron: string | null;
   readonly watch: Watch | null;
@@ -105,6 +153,29 @@ export type WatchInput =
       readonly delay?: Duration;
     };
 
+/** How to ask as a person writes it: a path, or a path and more. */
+export type HealthInput =
+  | `http:/${string}`
+  | false
+  | {
+      readonly path?: string | null;
+      readonly interval?: Duration;
+      readonly timeout?: Duration;
+      readonly failures?: number;
+    };
+
+/** A number of workers, or a range that follows the load: `"2..8"`, `{ min: 2, max: 8 }`. */
+export type InstancesInput =
+  | Instances
+  | `${string}..${string}`
+  | {
+      readonly min?: Instances;
+      readonly max?: Instances;
+      readonly target?: number;
+      readonly upAfter?: Duration;
+      readonly downAfter?: Duration;
+    };
+
 /** One app as a person writes it; what is left out has its default (docs/options.md). */
 export interface AppInput {
   readonly script: string;
@@ -124,7 +195,7 @@ export interface AppInput {
   readonly uid?: string | number | null;
   readonly gid?: string | number | null;
   readonly execMode?: ExecMode;
-  readonly instances?: Instances;
+  readonly instances?: InstancesInput;
   readonly ready?: Ready;
   readonly readyTimeout?: Duration;
   readonly drainTimeout?: Duration;
@@ -141,6 +212,13 @@ export interface AppInput {
   readonly stopExitCodes?: readonly number[] | number;
   readonly restartDelay?: Duration;
   readonly maxMemory?: Size | null;
+  readonly hangTimeout?: Duration | false | null;
+  readonly health?: HealthInput | null;
+  readonly maxMemoryHard?: Size | null;
+  readonly maxLifetime?: Duration | null;
+  readonly maxRequests?: number | null;
+  readonly minReady?: MinReady;
+  readonly metrics?: Partial<Metrics> | false | null;
   readonly cron?: string | null;
   readonly watch?: WatchInput | null;
   readonly dependsOn?: readonly string[] | string;
@@ -153,4 +231,8 @@ export interface AppInput {
 export type ConfigInput =
   | AppInput
   | readonly AppInput[]
-  | { readonly apps: AppInput | readonly AppInput[]; readonly $schema?: string };
+  | {
+      readonly apps: AppInput | readonly AppInput[];
+      readonly admin?: AdminInput;
+      readonly $schema?: string;
+    };

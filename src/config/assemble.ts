@@ -4,10 +4,13 @@ import type { Fault } from "../errors.ts";
 import type { AppOptions, Watch } from "./app.ts";
 import type { ParseContext } from "./context.ts";
 import { formatDuration } from "./kinds.ts";
-import { defaultName } from "./name.ts";
+import { formatSize } from "./memory.ts";
+import { defaultName, nameKind } from "./name.ts";
 import { OPTIONS, type Option } from "./options.ts";
 import { expandHome, join } from "./paths.ts";
 import { starterNote } from "./pm2.ts";
+import { type Pm2WatchOptions, watchOptionNote } from "./pm2-watch.ts";
+import { below } from "./received.ts";
 import { environmentIn } from "./variables.ts";
 import { watchOf } from "./watch.ts";
 
@@ -40,11 +43,15 @@ export function assemble(assembly: Assembly): Assembled {
     },
     context,
   );
-  const app = { ...written, ...pathsOf(written, context), ...partsOf(written, values), env };
+  const named = nameIn(written, assembly);
+  const app = {
+    ...{ ...written, ...pathsOf(written, context), ...partsOf(written, values), env },
+    name: named.name,
+  };
   return {
-    app: values.has("name") ? app : { ...app, name: nameOf(written, context) },
-    faults: [...faults, ...together(app, pathTo)],
-    notes: [...notes, ...advice(app, pathTo)],
+    app,
+    faults: [...faults, ...named.faults, ...together(app, pathTo)],
+    notes: [...notes, ...advice(app, pathTo), ...watchNotes(assembly)],
   };
 }
 
@@ -56,6 +63,20 @@ function fieldsOf(values: ReadonlyMap<string, unknown>, context: ParseContext): 
   });
   // The table is typed by AppOptions, so a value from each of its readers is an AppOptions.
   return Object.fromEntries(fields) as AppOptions;
+}
+
+/** As given or from the script, and with PM2's `append_env_to_name` the environment behind it. */
+function nameIn(
+  written: AppOptions,
+  { values, context, pathTo }: Assembly,
+): { readonly name: string; readonly faults: readonly Fault[] } {
+  const name = values.has("name") ? written.name : nameOf(written, context);
+  const isAppended = values.get("append_env_to_name") === true && context.envName !== undefined;
+  if (!isAppended || typeof name !== "string") return { name, faults: [] };
+  const reading = nameKind.read(`${name}-${context.envName}`);
+  if (reading.ok) return { name: reading.value, faults: [] };
+  const path = pathTo("append_env_to_name", "append_env_to_name");
+  return { name, faults: reading.faults.map(({ message }) => ({ path, message })) };
 }
 
 function nameOf({ script, cwd }: AppOptions, context: ParseContext): string {
@@ -83,12 +104,14 @@ function pathsOf(written: AppOptions, { directory, home }: ParseContext): Partia
   };
 }
 
+const SOURCE_MAPS = "--enable-source-maps";
+
 /** What PM2 spreads over several keys. */
 function partsOf(
-  { watch, outFile, errorFile }: AppOptions,
+  { watch, outFile, errorFile, nodeArgs }: AppOptions,
   values: ReadonlyMap<string, unknown>,
 ): Partial<AppOptions> {
-  const ignore = (values.get("ignore_watch") ?? values.get("watch_options")) as
+  const ignore = (values.get("ignore_watch") ?? watchOptionsIn(values)?.ignore ?? undefined) as
     | readonly string[]
     | undefined;
   const delayMs = values.get("watch_delay") as number | undefined;
@@ -97,8 +120,10 @@ function partsOf(
     ...(ignore === undefined ? {} : { ignore }),
     ...(delayMs === undefined ? {} : { delayMs }),
   };
+  const areMapped = values.get("source_map_support") === true && !nodeArgs?.includes(SOURCE_MAPS);
   const none = values.get("disable_logs") === true ? "/dev/null" : null;
   return {
+    ...(areMapped ? { nodeArgs: [...(nodeArgs ?? []), SOURCE_MAPS] } : {}),
     // Without `watch` PM2's other keys say nothing.
     ...(watch ? { watch: watchOf(parts) } : {}),
     ...(none !== null && outFile === null ? { outFile: none } : {}),
@@ -106,18 +131,37 @@ function partsOf(
   };
 }
 
+function watchOptionsIn(values: ReadonlyMap<string, unknown>): Pm2WatchOptions | undefined {
+  return values.get("watch_options") as Pm2WatchOptions | undefined;
+}
+
+function watchNotes({ values, pathTo }: Assembly): readonly Fault[] {
+  const at = pathTo("watch_options", "watch_options");
+  const others = watchOptionsIn(values)?.others ?? [];
+  return others.map((key) => ({ path: below(at, key), message: watchOptionNote(key) }));
+}
+
 /** Faults of values that are right each by itself. */
 function together(app: AppOptions, pathTo: Assembly["pathTo"]): readonly Fault[] {
-  if (!(app.backoffCapMs < app.backoffBaseMs)) return [];
-  const message = `is ${formatDuration(app.backoffCapMs)}, expected at least backoffBase, which is ${formatDuration(app.backoffBaseMs)}`;
-  return [{ path: pathTo("backoffCapMs", "backoffCap"), message }];
+  const { backoffCapMs, backoffBaseMs, maxMemoryBytes, maxMemoryHardBytes } = app;
+  const faults: Fault[] = [];
+  if (backoffCapMs < backoffBaseMs) {
+    const message = `is ${formatDuration(backoffCapMs)}, expected at least backoffBase, which is ${formatDuration(backoffBaseMs)}`;
+    faults.push({ path: pathTo("backoffCapMs", "backoffCap"), message });
+  }
+  // Where either could not be read, that is the fault to mend first.
+  if (maxMemoryBytes && maxMemoryHardBytes && maxMemoryHardBytes < maxMemoryBytes) {
+    const message = `is ${formatSize(maxMemoryHardBytes)}, expected at least maxMemory, which is ${formatSize(maxMemoryBytes)}`;
+    faults.push({ path: pathTo("maxMemoryHardBytes", "maxMemoryHard"), message });
+  }
+  return faults;
 }
 
 function advice(app: AppOptions, pathTo: Assembly["pathTo"]): readonly Fault[] {
   const starter = typeof app.script === "string" ? starterNote(app.script) : null;
   const isForked = app.execMode === "fork" && app.instances !== 1 && app.incrementVar === null;
   const fork =
-    'is "fork", in which instances bind their ports each for itself: give incrementVar for a port each, or use "cluster"';
+    'is "fork", but instances share the ports they listen on, as in "cluster": give incrementVar for a port each';
   return [
     ...(starter === null ? [] : [{ path: pathTo("script", "script"), message: starter }]),
     ...(isForked ? [{ path: pathTo("execMode", "execMode"), message: fork }] : []),

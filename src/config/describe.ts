@@ -2,7 +2,7 @@
 
 import { type Option, written } from "./options.ts";
 
-/** One flag as the command line declares it, e.g. `-i, --instances <n|max|-1|50%>`. */
+/** One flag as the command line declares it, e.g. `-i, --instances <n|max|-1|50%|2..8>`. */
 export interface CliOption {
   readonly flags: string;
   /** With the default in parentheses; the parser applies it, so the command line needs none. */

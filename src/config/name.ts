@@ -4,8 +4,11 @@ import { accept, fault, type Kind, refuse } from "./kinds.ts";
 import { join } from "./paths.ts";
 import { quote } from "./received.ts";
 
-const NAME = /^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$/;
-const EXPECTED = '1 to 64 letters, digits, ".", "_" or "-", not starting with "-"';
+/** Words of commands that mean something else: every app, or the apps of a configuration file. */
+const TAKEN = /^all$|\.(?:json|ya?ml)$|\.config\.(?:jsonc|[cm]?[jt]s)$/;
+const NAME = new RegExp(`^(?!.*(?:${TAKEN.source}))[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`);
+const EXPECTED =
+  '1 to 64 letters, digits, ".", "_" or "-", not starting with "-"; not "all", and nothing that looks like a configuration file';
 
 export interface NameSources {
   /** Where relative paths start: the configuration file's folder, or where the command was given. */
@@ -54,12 +57,13 @@ function safe(name: string): string {
   return clean(name) || "app";
 }
 
-/** Empty where nothing of it may stand in a name. */
-function clean(name: string): string {
+/** The nearest name that is allowed; empty where nothing of it may stand in a name. */
+export function clean(name: string): string {
   const allowed = name
     .replace(/[^A-Za-z0-9._-]+/g, "-")
-    .replace(/^[-]+|[-]+$/g, "")
-    .slice(0, 64);
+    .slice(0, 64)
+    .replace(TAKEN, (taken) => (taken === "all" ? "all-app" : taken.replaceAll(".", "-")))
+    .replace(/^[-]+|[-]+$/g, "");
   // "." and ".." would be paths where a name becomes a file's name.
   return /^\.*$/.test(allowed) ? "" : allowed;
 }

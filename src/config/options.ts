@@ -5,7 +5,9 @@
 
 import type { AppOptions } from "./app.ts";
 import { ENVIRONMENT_OPTIONS, INPUT_OPTIONS } from "./options/environment.ts";
+import { HEALTH_OPTIONS } from "./options/health.ts";
 import { LOGS_OPTIONS } from "./options/logs.ts";
+import { OBSERVE_OPTIONS } from "./options/observe.ts";
 import type { Option, Options } from "./options/option.ts";
 import { PROCESS_OPTIONS } from "./options/process.ts";
 import { RESTART_OPTIONS } from "./options/restart.ts";
@@ -18,6 +20,8 @@ export const OPTIONS: Options<keyof AppOptions> = {
   ...ENVIRONMENT_OPTIONS,
   ...WORKERS_OPTIONS,
   ...RESTART_OPTIONS,
+  ...HEALTH_OPTIONS,
+  ...OBSERVE_OPTIONS,
   ...LOGS_OPTIONS,
 };
 

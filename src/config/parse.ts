@@ -1,13 +1,15 @@
 /** Reads a configuration nobody vouches for: fully defaulted apps, or all their faults at once. Pure. */
 
 import type { Fault } from "../errors.ts";
+import { type AdminOptions, readAdmin } from "./admin.ts";
 import type { AppOptions } from "./app.ts";
 import type { ParseContext } from "./context.ts";
 import { dependencyFaults } from "./dependencies.ts";
 import { keyTable } from "./keys.ts";
+import { fault, type Reading } from "./kinds.ts";
 import { type AppReading, readApp } from "./read-app.ts";
-import { below, quote } from "./received.ts";
-import { shapeOf } from "./shape.ts";
+import { below, type Entry, quote } from "./received.ts";
+import { ADMIN, shapeOf } from "./shape.ts";
 import { environmentFaults } from "./variables.ts";
 
 export type { ParseContext } from "./context.ts";
@@ -32,6 +34,36 @@ export function parseApp(input: unknown, context: ParseContext = {}): Parsed<App
   return reading.app === null || faults.length > 0
     ? { ok: false, faults, notes }
     : { ok: true, value: reading.app, notes };
+}
+
+/** A configuration as a whole. */
+export interface Setup {
+  readonly apps: readonly AppOptions[];
+  /** Null: switched off; undefined: nothing is said about it. */
+  readonly admin: AdminOptions | null | undefined;
+}
+
+/** The apps as `parseConfig` reads them, and what stands beside them. */
+export function parseSetup(input: unknown, context: ParseContext = {}): Parsed<Setup> {
+  const { admin: given } = shapeOf(input);
+  const admin = given === null ? undefined : readBeside(given, context);
+  const parsed = parseConfig(input, context);
+  const faults = [
+    ...(parsed.ok ? [] : parsed.faults),
+    ...(admin === undefined || admin.ok ? [] : admin.faults),
+  ];
+  if (!parsed.ok || admin?.ok === false) return { ok: false, faults, notes: parsed.notes };
+  return { ok: true, value: { apps: parsed.value, admin: admin?.value }, notes: parsed.notes };
+}
+
+function readBeside(
+  { value, readable }: Entry,
+  context: ParseContext,
+): Reading<AdminOptions | null> {
+  const reading = readable ? readAdmin(value, context) : fault("reading it throws an error");
+  if (reading.ok) return reading;
+  const faults = reading.faults.map((each) => ({ ...each, path: `${ADMIN}${each.path}` }));
+  return { ok: false, faults };
 }
 
 /**

@@ -3,8 +3,8 @@
  * what to do instead. Pure data; names that mean an option as a whole stand beside it in the tables.
  */
 
-import { flag, type Kind, type Reading } from "./kinds.ts";
-import { contentsOf, type Entry } from "./received.ts";
+import { flag, type Kind } from "./kinds.ts";
+import { pm2WatchOptions } from "./pm2-watch.ts";
 import { watchDelay, watchPaths } from "./watch.ts";
 
 export interface Part {
@@ -15,31 +15,34 @@ export interface Part {
   readonly becomes: string;
 }
 
-/** PM2's shape of chokidar's options: what is ignored counts, the rest is looked at by `watchOptionNote`. */
-const watchOptions: Kind<readonly string[] | null> = {
-  type: "options of chokidar",
-  expected: 'an object such as { "ignored": [...] }',
-  read: (value): Reading<readonly string[] | null> => {
-    const contents = contentsOf(value);
-    const entries = contents.type === "record" ? contents.entries : [];
-    const ignored = entries.find(({ key }: Entry) => key === "ignored");
-    if (contents.type === "record" && ignored === undefined) return { ok: true, value: null };
-    const reading = watchPaths.read(ignored?.value);
-    if (contents.type === "record" && reading.ok) return reading;
-    const message = `${contents.type === "record" ? "ignored is no list of paths" : "is no object"}, expected ${watchOptions.expected}`;
-    return { ok: false, faults: [{ path: "", message }] };
-  },
-  show: (value) => (value === null ? "none" : value.join(" ")),
-  schema: { type: "object" },
-};
-
 /** By PM2's name; also read in camelCase. */
 export const PM2_PARTS: ReadonlyMap<string, Part> = new Map<string, Part>([
   ["ignore_watch", { kind: watchPaths, option: "watch", becomes: "`ignore` of `watch`" }],
   ["watch_delay", { kind: watchDelay, option: "watch", becomes: "`delay` of `watch`" }],
   [
     "watch_options",
-    { kind: watchOptions, option: "watch", becomes: "its `ignored` is `ignore` of `watch`" },
+    {
+      kind: pm2WatchOptions,
+      option: "watch",
+      becomes: "its `ignored` is `ignore` of `watch`; each other key is a note",
+    },
+  ],
+  [
+    "append_env_to_name",
+    {
+      kind: flag(),
+      option: "name",
+      becomes: "where it is true, `--env production` makes the name end in `-production`",
+    },
+  ],
+  [
+    "source_map_support",
+    {
+      kind: flag(),
+      option: "nodeArgs",
+      becomes:
+        "`nodeArgs` has `--enable-source-maps` where it is true; left out means no, unlike in PM2",
+    },
   ],
   [
     "disable_logs",
@@ -57,8 +60,7 @@ const GROUP = "a worker is ended with all it has started; remove it";
 
 /** What stands in a note about each key that has no effect. */
 export const PM2_NOTES: ReadonlyMap<string, string> = new Map([
-  ["name_prefix", "write the whole name into name"],
-  ["append_env_to_name", "write the whole name into name"],
+  ["name_prefix", "write the whole name into name; namespace puts apps together"],
   ["filter_env", "set the variables to empty ones in env, or start Holdfast without them"],
   ["log_file", "standard output and standard error are kept apart; use outFile and errorFile"],
   ["log", "standard output and standard error are kept apart; use outFile and errorFile"],
@@ -69,8 +71,10 @@ export const PM2_NOTES: ReadonlyMap<string, string> = new Map([
   ["pid", "no file is written for a worker; `holdfast list --json` tells its pid"],
   ["kill_retry_time", GROUP],
   ["treekill", GROUP],
-  ["source_map_support", 'use nodeArgs: "--enable-source-maps", which is part of Node'],
-  ["disable_source_map_support", "source maps are off unless nodeArgs asks for them; remove it"],
+  [
+    "disable_source_map_support",
+    "source maps are off unless source_map_support or nodeArgs asks for them; remove it",
+  ],
   ["vizion", "versions are not read from Git; remove it"],
   ["pmx", NO_APM],
   ["automation", NO_APM],

@@ -1,5 +1,6 @@
 /** The JSON Schema of configuration files, made from the tables of options: schema.json. Pure. */
 
+import { ADMIN_SCHEMA } from "./admin.ts";
 import { variables } from "./environment.ts";
 import type { JsonSchema } from "./kinds.ts";
 import { type Option, written } from "./options.ts";
@@ -12,7 +13,10 @@ export function configSchema(): JsonSchema {
   const beside = [...PM2_FILE_NOTES].map(([name, note]) => [name, { description: note }]);
   const list = {
     type: "object",
-    properties: { $schema: { type: "string" }, apps, pm2: apps, ...Object.fromEntries(beside) },
+    properties: {
+      ...{ $schema: { type: "string" }, apps, pm2: apps, admin: ADMIN_SCHEMA },
+      ...Object.fromEntries(beside),
+    },
     additionalProperties: false,
     anyOf: [{ required: ["apps"] }, { required: ["pm2"] }],
   };

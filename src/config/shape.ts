@@ -11,10 +11,14 @@ export interface AppPlace {
 }
 
 export interface Shape {
+  /** What stands under the key beside the apps; null where it is not there. */
+  readonly admin: Entry | null;
   readonly inputs: readonly AppPlace[];
   readonly faults: readonly Fault[];
   readonly notes: readonly Fault[];
 }
+
+export const ADMIN = "admin";
 
 /** PM2 has `pm2` for `apps`, and takes one app for a list of one. */
 export function shapeOf(input: unknown): Shape {
@@ -23,24 +27,32 @@ export function shapeOf(input: unknown): Shape {
   const entries = contents.type === "record" ? contents.entries : [];
   const apps =
     entries.find(({ key }) => key === "apps") ?? entries.find(({ key }) => key === "pm2");
-  if (apps === undefined) return { inputs: [{ value: input, at: "" }], faults: [], notes: [] };
-  const beside = entries.filter(({ key, value }) => key !== apps.key && value !== undefined);
+  if (apps === undefined)
+    return { admin: null, inputs: [{ value: input, at: "" }], faults: [], notes: [] };
+  const beside = entries.filter(
+    ({ key, value, readable }) => key !== apps.key && (value !== undefined || !readable),
+  );
   const found = under(apps);
-  return { ...found, ...told(beside, found.faults) };
+  const admin = beside.find(({ key }) => key === ADMIN) ?? null;
+  const others = beside.filter((entry) => entry !== admin);
+  return { ...found, ...told(others, found.faults), admin };
 }
 
 function under({ key, value, readable }: Entry): Shape {
   const contents = contentsOf(value);
   if (contents.type === "list") return listed(contents.items, key);
-  if (contents.type === "record") return { inputs: [{ value, at: key }], faults: [], notes: [] };
+  if (contents.type === "record") {
+    return { admin: null, inputs: [{ value, at: key }], faults: [], notes: [] };
+  }
   const got = contents.type === "unusable" ? contents.why : `received ${received(value)}`;
   const message = `${readable ? got : "reading it throws an error"}, expected a list of apps`;
-  return { inputs: [], faults: [{ path: key, message }], notes: [] };
+  return { admin: null, inputs: [], faults: [{ path: key, message }], notes: [] };
 }
 
 function listed(items: readonly unknown[], key: string): Shape {
   const empty = { path: key, message: "the list is empty, expected at least one app" };
   return {
+    admin: null,
     inputs: items.map((value, index) => ({ value, at: `${key}[${index}]` })),
     faults: items.length === 0 ? [empty] : [],
     notes: [],

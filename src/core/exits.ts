@@ -1,6 +1,15 @@
 /** What a worker's end means, from what the operating system and the agent told. Pure. */
 
+import type { Silence } from "./health.ts";
 import type { ExitReason, Worker } from "./worker.ts";
+
+/** A silence of a worker's event loop. */
+export interface Hang {
+  readonly silence: Silence;
+  readonly silentMs: number;
+  /** Where it stands, innermost call first, one call a line; null where that is not known. */
+  readonly stack: string | null;
+}
 
 export interface Death {
   readonly code: number | null;
@@ -13,6 +22,8 @@ export interface Death {
   readonly oomKilled: boolean;
   /** The process was stopped (SIGSTOP) when it was killed. */
   readonly stopped: boolean;
+  /** The last silence of its event loop, if there was one. */
+  readonly hang?: Hang | null;
 }
 
 /** Signals the kernel or the runtime raises on a fault of the process itself (signal(7)). */
@@ -48,7 +59,11 @@ export function describeExit(
         ? ""
         : "right after it was ready";
   const who = `worker ${worker.id} (slot ${worker.slot})`;
-  return `${who} ${ended(reason, death, readyTimeoutMs, missing)} ${when}`.trimEnd();
+  const how =
+    reason === "memory_limit" && worker.killed === "memory_limit"
+      ? "used more memory than its hard limit, and was killed"
+      : ended(reason, death, readyTimeoutMs, missing);
+  return `${who} ${how} ${when}`.trimEnd();
 }
 
 function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing: string): string {
@@ -56,7 +71,9 @@ function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing
     case "startup_timeout":
       return `did not become ready within ${readyTimeoutMs} ms: ${missing}; it was killed`;
     case "stopped":
-      return "was stopped (SIGSTOP) and killed at its deadline";
+      return death.hang
+        ? `was stopped (SIGSTOP) ${forTime(death.hang)}, and was replaced`
+        : "was stopped (SIGSTOP) and killed at its deadline";
     case "spawn_failed":
       return `could not be started: ${death.uncaught ?? "the process could not be created"};`;
     case "oom":
@@ -66,11 +83,15 @@ function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing
     case "crash":
       return `crashed with ${death.signal}`;
     case "unresponsive":
-      return "did not respond: its event loop stood still, and it was replaced";
+      return unresponsive(death.hang ?? null);
     case "memory_limit":
       return "used more memory than its limit, and was replaced";
     case "unhealthy":
       return "was replaced because its health probe failed";
+    case "max_lifetime":
+      return "was replaced because it had reached its maxLifetime";
+    case "max_requests":
+      return "was replaced because it had answered its maxRequests";
     case "disconnected":
       return "closed its channel to the supervisor";
     default:
@@ -80,4 +101,34 @@ function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing
 
 function firstLine(text: string | null): string {
   return (text ?? "error").split("\n", 1)[0] ?? "error";
+}
+
+/** So many calls of a stack go into a sentence. */
+const CALLS = 3;
+const LONGEST_CALL = 200;
+
+function unresponsive(hang: Hang | null): string {
+  if (!hang) return "did not respond: its event loop stood still, and it was replaced";
+  const why = {
+    hung: "its event loop stood still",
+    stopped: "it was stopped (SIGSTOP)",
+    swapped: "its memory was on disk",
+    starved: "it got no CPU time",
+    debugger: "a debugger held it",
+  }[hang.silence];
+  const calls = callsOf(hang.stack);
+  const where = calls.length === 0 ? "" : ` in ${calls.slice(0, CALLS).join(", called by ")}`;
+  return `did not respond ${forTime(hang)}: ${why}${where}; it was replaced`;
+}
+
+function forTime({ silentMs }: Hang): string {
+  return `for ${Math.round(silentMs / 100) / 10} s`;
+}
+
+/** "spin (file:///app.js:3:7)" of each line of a stack, whatever stands before it. */
+function callsOf(stack: string | null): readonly string[] {
+  return (stack ?? "")
+    .split("\n")
+    .map((line) => line.trim().replace(/^at /, "").slice(0, LONGEST_CALL))
+    .filter((line) => line !== "");
 }

@@ -19,6 +19,8 @@ export interface Overview {
     readonly home: string;
     /** The user the supervisor runs as. */
     readonly user: string;
+    /** Where metrics and probes are answered; null where they are not. */
+    readonly admin: string | null;
   };
   readonly apps: readonly AppOverview[];
 }
@@ -30,6 +32,23 @@ export interface AppOverview extends Omit<AppStatus, "workers" | "slots"> {
   readonly file: string | null;
   readonly cwd: string;
   readonly args: readonly string[];
+  /** Always the same: workers share the addresses they listen on, whatever `execMode` says in a file. */
+  readonly execMode: "cluster";
+  /** The Node binary that runs the workers, its version (null where it does not say), and its arguments. */
+  readonly interpreter: string;
+  readonly nodeVersion: string | null;
+  readonly nodeArgs: readonly string[];
+  /** How long a worker that is to go may take, in milliseconds; then it is killed with all it has started. */
+  readonly drainTimeoutMs: number;
+  /** It is told by PM2's message "shutdown" instead of a signal. */
+  readonly shutdownMessage: boolean;
+  readonly autorestart: boolean;
+  readonly autostart: boolean;
+  /** Paths that are watched, null where none are. */
+  readonly watch: readonly string[] | null;
+  readonly cron: string | null;
+  /** Of one worker; null: no limit. */
+  readonly maxMemoryBytes: number | null;
   /** When the status became what it is. Milliseconds since 1970. */
   readonly since: number;
   /** The path of the file that describes the app, null when it was started by hand. */
@@ -50,6 +69,8 @@ export interface WorkerOverview extends WorkerStatus {
 }
 
 export interface SlotOverview extends SlotStatus {
+  /** Over all apps, kept as long as the app and the supervisor are there. */
+  readonly number: number;
   /** Processes started in this slot in place of one that had ended. */
   readonly restarts: number;
   readonly logs: { readonly out: string | null; readonly err: string | null };
@@ -65,6 +86,8 @@ export interface LastExit {
   readonly cause: string;
   /** The last lines the worker wrote, oldest first. */
   readonly lastOutput: readonly string[];
+  /** Where its event loop stood, innermost call first, a call a line; null where that is unknown or not the reason. */
+  readonly stack: string | null;
 }
 
 export interface LastReload {

@@ -32,6 +32,8 @@ export interface AppStatus {
   readonly name: string;
   readonly status: App["status"];
   readonly instances: number;
+  /** The bounds within which that follows the load; null where it is fixed. */
+  readonly range: { readonly min: number; readonly max: number } | null;
   readonly ready: number;
   /** The generation that last settled in every slot. */
   readonly generation: number;
@@ -46,6 +48,7 @@ export interface AppStatus {
 
 export interface Facts {
   readonly name: string;
+  readonly range: AppStatus["range"];
   readonly addresses: readonly string[];
   pidOf(worker: number): number | null;
 }
@@ -55,6 +58,7 @@ export function snapshot(app: App, now: number, facts: Facts): AppStatus {
     name: facts.name,
     status: app.status,
     instances: app.size,
+    range: facts.range,
     ready: app.workers.filter((worker) => worker.phase === "ready").length,
     generation: app.stable,
     reloading: app.reload !== null,

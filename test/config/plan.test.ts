@@ -19,6 +19,8 @@ describe("planChanges", () => {
   it.each([
     [{}, {}, "keep"],
     [{ instances: 4 }, { instances: 6 }, "scale"],
+    [{ instances: 4 }, { instances: "2..8" }, "scale"],
+    [{ instances: { min: 2, max: 8 } }, { instances: "2..8" }, "keep"],
     [{ instances: 4 }, { instances: 6, drainTimeout: 1 }, "scale"],
     [{}, { drainTimeout: "1s" }, "update"],
     [{}, { namespace: "x", maxRestarts: 1 }, "update"],
@@ -52,6 +54,15 @@ describe("planChanges", () => {
     ]);
     expect(JSON.stringify(plan.map(({ changes }) => changes))).not.toMatch(/s3cret|n3w/);
     expect(describePlan(planChanges([to], [to], all))).toEqual([]);
+  });
+
+  it("tells of a range as it is written", () => {
+    const [fixed, range] = [app("a", { instances: 4 }), app("a", { instances: "2..8" })];
+    const slower = app("a", { instances: { min: 2, max: 8, downAfter: "10m" } });
+    const told = (from: AppOptions, to: AppOptions) => describePlan(planChanges([from], [to], all));
+    expect(told(fixed, range)).toEqual(["a: instances 4 -> 2..8"]);
+    expect(told(range, slower)).toEqual(["a: instances 2..8 -> 2..8, down after 10 m"]);
+    expect(describePlan(planChanges([], [range], all))).toEqual(["a: start, instances 2..8"]);
   });
 
   it("says of every option what its change needs", () => {

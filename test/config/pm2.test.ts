@@ -41,7 +41,7 @@ const SHAPES: readonly [file: string, apps: readonly object[], notes: readonly s
         },
       },
     ],
-    [],
+    ["apps[0].watch_options.followSymlinks"],
   ],
   ["watch-all.config.js", [{ watch: { paths: ["."], ignore: ["tmp"], delayMs: 200 } }], []],
   [
@@ -160,6 +160,74 @@ describe("PM2's keys without effect", () => {
     const input = { script: "a.js", instances: 2, exec_mode: "fork" };
     expect(parseApp(input).notes).toMatchObject([{ path: "exec_mode" }]);
     expect(parseApp({ ...input, increment_var: "PORT" }).notes).toEqual([]);
+  });
+});
+
+describe("PM2's watch_options", () => {
+  it("has a note for each key but ignored, with what to do instead", () => {
+    const { notes, ...rest } = parseApp({
+      script: "a.js",
+      watch: true,
+      watch_options: { ignored: ["tmp"], usePolling: true, awaitWriteFinish: {}, "odd key": 1 },
+    });
+    expect(rest).toMatchObject({ ok: true, value: { watch: { ignore: ["tmp"] } } });
+    expect(notes.map(({ path }) => path)).toEqual([
+      "watch_options.usePolling",
+      "watch_options.awaitWriteFinish",
+      'watch_options["odd key"]',
+    ]);
+    for (const { message } of notes) expect(message).toMatch(/without effect here: \S.{10,}/);
+    expect(notes[0]?.message).toContain("CHOKIDAR_USEPOLLING=1");
+    expect(notes[1]?.message).toContain("delay of watch");
+  });
+  it("is refused where it is no object, or ignores what is no path", () => {
+    for (const watch_options of [true, [], { ignored: [1] }]) {
+      expect(parseApp({ script: "a.js", watch_options })).toMatchObject({
+        ok: false,
+        faults: [{ path: "watch_options" }],
+      });
+    }
+  });
+});
+
+describe("append_env_to_name", () => {
+  const input = { script: "a.js", append_env_to_name: true, env_production: {} };
+
+  it("puts the environment that is asked for behind the name", () => {
+    expect(parseApp({ ...input, name: "api" }, { envName: "production" })).toMatchObject({
+      value: { name: "api-production" },
+    });
+    expect(parseApp(input, { envName: "production" })).toMatchObject({
+      value: { name: "a-production" },
+    });
+  });
+  it("does nothing without one, or where it is false", () => {
+    expect(parseApp(input)).toMatchObject({ value: { name: "a" }, notes: [] });
+    const off = { ...input, append_env_to_name: false };
+    expect(parseApp(off, { envName: "production" })).toMatchObject({ value: { name: "a" } });
+  });
+  it("is a fault where no name comes of it", () => {
+    const long = { ...input, name: "a".repeat(60) };
+    expect(parseApp(long, { envName: "production" })).toMatchObject({
+      ok: false,
+      faults: [{ path: "append_env_to_name" }],
+    });
+  });
+});
+
+describe("source_map_support", () => {
+  it("has Node map the stacks, once, where it is true", () => {
+    const argsOf = (input: object) => {
+      const parsed = parseApp({ script: "a.js", ...input });
+      return parsed.ok ? parsed.value.nodeArgs : parsed.faults;
+    };
+    expect(argsOf({ source_map_support: true })).toEqual(["--enable-source-maps"]);
+    expect(argsOf({ sourceMapSupport: true, node_args: "--trace-warnings" })).toEqual([
+      ...["--trace-warnings", "--enable-source-maps"],
+    ]);
+    const twice = { source_map_support: true, node_args: "--enable-source-maps" };
+    expect(argsOf(twice)).toEqual(["--enable-source-maps"]);
+    expect([argsOf({ source_map_support: false }), argsOf({})]).toEqual([[], []]);
   });
 });
 

@@ -128,7 +128,7 @@ export const PROCESS_OPTIONS: Options<
     cli: null,
     pm2: [{ name: "exec_mode", kind: execModeKind }],
     description:
-      "Whether instances share the ports they listen on (cluster), or each binds its own (fork).",
+      "Read for PM2's sake: instances share the ports they listen on in both; for a port each give incrementVar.",
     change: "reload",
   },
 };

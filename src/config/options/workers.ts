@@ -23,9 +23,9 @@ export const WORKERS_OPTIONS: Options<
     kind: instancesKind,
     default: "max",
     why: "a Node process uses one CPU, and the CPUs counted are those the container may use",
-    cli: { flag: "--instances", short: "-i", placeholder: "n|max|-1|50%" },
+    cli: { flag: "--instances", short: "-i", placeholder: "n|max|-1|50%|2..8" },
     pm2: [],
-    description: "How many workers.",
+    description: "How many workers; a range follows the load.",
     change: "scale",
   },
   ready: {
