@@ -4,7 +4,7 @@
  * fires.
  */
 
-import { HOOKS, type WorkerHooks } from "./agent/hooks.ts";
+import { HOOKS, type MetricsRegistry, type WorkerHooks } from "./agent/hooks.ts";
 
 const agent = (globalThis as { [HOOKS]?: WorkerHooks })[HOOKS];
 
@@ -42,3 +42,27 @@ export function onActivate(hook: () => void | Promise<void>): void {
   if (agent) agent.onActivate(hook);
   else void hook();
 }
+
+/**
+ * Tells Holdfast how to ask this worker whether it is well: every 10 s (option `health`) while it
+ * serves. A worker whose check returns or resolves to false, throws, or takes longer than 5 s, three times
+ * in a row, is replaced, its successor first. Never called without Holdfast.
+ */
+export function registerHealthCheck(check: () => unknown): void {
+  if (typeof check !== "function") throw new TypeError("registerHealthCheck() needs a function");
+  agent?.onHealthCheck(check);
+}
+
+/**
+ * Merges this registry of prom-client (or anything with its `getMetricsAsJSON()`) into the metrics that
+ * Holdfast serves for all workers: counters and histograms are summed, gauges follow their aggregator. It
+ * is read every two seconds and once more at the end of a drain. Does nothing without Holdfast.
+ */
+export function registerMetrics(registry: MetricsRegistry): void {
+  if (typeof registry?.getMetricsAsJSON !== "function") {
+    throw new TypeError("registerMetrics() needs a registry of prom-client");
+  }
+  agent?.onMetrics(registry);
+}
+
+export type { MetricsRegistry };

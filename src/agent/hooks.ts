@@ -1,6 +1,12 @@
 /** What an app may register through "holdfast/worker", held here so that the app need not load us. */
 
 export type Hook = () => void | Promise<void>;
+/** Well unless it gives or resolves to false, throws, or takes too long. */
+export type HealthCheck = () => unknown;
+/** What prom-client's Registry is to us; the answer may be a promise of it. */
+export interface MetricsRegistry {
+  getMetricsAsJSON(): unknown;
+}
 /** `consumers` run first: with hand-over the successor waits for them. */
 export type DrainStage = "consumers" | "rest";
 
@@ -10,6 +16,9 @@ export interface WorkerHooks {
   readonly draining: AbortSignal;
   onDrain(stage: DrainStage, hook: Hook): void;
   onActivate(hook: Hook): void;
+  /** The last one registered counts. */
+  onHealthCheck(check: HealthCheck): void;
+  onMetrics(registry: MetricsRegistry): void;
 }
 
 /** Where "holdfast/worker" finds the agent. */
@@ -18,26 +27,23 @@ export const HOOKS = Symbol.for("holdfast.worker");
 export interface HookRunner {
   readonly hooks: WorkerHooks;
   activate(): void;
+  healthCheck(): HealthCheck | null;
   /** Runs the hooks of a drain, consumers first; `released` is called in between. Never rejects. */
   drain(released: () => void): Promise<void>;
 }
 
 /** `hold` keeps the process until what it returns is called: code that waits for its turn is work to come. */
-export function createHooks(slot: number, generation: number, hold: () => () => void): HookRunner {
+export function createHooks(
+  { slot, generation }: { readonly slot: number; readonly generation: number },
+  hold: () => () => void,
+  onMetrics: (registry: MetricsRegistry) => void,
+): HookRunner {
   const stages: Record<DrainStage, Hook[]> = { consumers: [], rest: [] };
   const waiting: Hook[] = [];
   let release: (() => void) | null = null;
   const draining = new AbortController();
   let isActive = false;
-
-  const run = async (hook: Hook): Promise<void> => {
-    try {
-      await hook();
-    } catch (error) {
-      // A hook that fails must not keep the worker from leaving; Node would end the process on it.
-      console.error(error);
-    }
-  };
+  let healthCheck: HealthCheck | null = null;
 
   return {
     hooks: {
@@ -52,7 +58,12 @@ export function createHooks(slot: number, generation: number, hold: () => () => 
           waiting.push(hook);
         }
       },
+      onMetrics,
+      onHealthCheck(check) {
+        healthCheck = check;
+      },
     },
+    healthCheck: () => healthCheck,
     activate() {
       if (isActive) return;
       isActive = true;
@@ -66,4 +77,13 @@ export function createHooks(slot: number, generation: number, hold: () => () => 
       await Promise.all(stages.rest.map(run));
     },
   };
+}
+
+async function run(hook: Hook): Promise<void> {
+  try {
+    await hook();
+  } catch (error) {
+    // A hook that fails must not keep the worker from leaving; Node would end the process on it.
+    console.error(error);
+  }
 }

@@ -6,18 +6,23 @@
 
 import { isMainThread } from "node:worker_threads";
 import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts";
+import { AppMetrics } from "./app-metrics.ts";
 import { type Channel, openChannel } from "./channel.ts";
 import { Drain } from "./drain.ts";
 import { outliveFullDisk } from "./full-disk.ts";
 import { Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
+import { Health } from "./health.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
 import { closeBeforeDisconnect, raiseStop, watchMessageListeners } from "./leave.ts";
 import { ListenHook } from "./listen.ts";
-import type { Handle } from "./node-internals.ts";
+import { Measure } from "./measure.ts";
+import type { Handle, InternalServer } from "./node-internals.ts";
 import { probeUntilReady } from "./probe.ts";
 import { hideAgent, keepOutputWhole } from "./quiet.ts";
 import { Traffic } from "./traffic.ts";
+import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
 /** Left of the drain timeout for the app's own clean-up when connections will not end. */
 const CLEANUP_RESERVE_MS = 2000;
@@ -34,19 +39,13 @@ function start(settings: AgentSettings): void {
     if (reached) listen.vacate();
     channel.send({ t: "limit", reached });
   });
-  let isProbed = false;
+  const probeOnce = readiness(settings.probe, channel);
   const listen = new ListenHook(
     channel,
     {
       listening(server) {
         traffic.watch(server);
-        if (settings.probe === null || isProbed) return;
-        isProbed = true;
-        const { probe } = settings;
-        server.once("listening", () => {
-          const failed = (result: string): void => channel.send({ t: "probe", result });
-          probeUntilReady(server, probe, () => channel.send({ t: "ready" }), failed);
-        });
+        probeOnce(server);
       },
       accepted(key, client) {
         guard.accepted();
@@ -55,15 +54,43 @@ function start(settings: AgentSettings): void {
     },
     settings.slot,
   );
-  const hooks = createHooks(settings.slot, settings.generation, channel.hold);
+  const metrics = new AppMetrics(channel, settings.metrics);
+  const hooks = createHooks(settings, channel.hold, (registry) => metrics.register(registry));
   (globalThis as Record<symbol, unknown>)[HOOKS] = hooks.hooks;
   closeBeforeDisconnect(traffic.servers, channel.hold);
-  const leave = createLeave({ traffic, listen, hooks, gate, channel }, settings);
-  channel.on((message, handle) => obey(message, handle, { listen, hooks, gate, channel, leave }));
+  const health = new Health(settings.health, {
+    servers: traffic.servers,
+    check: hooks.healthCheck,
+    tell: (fault) => channel.send({ t: "health", fault }),
+  });
+  const measure = new Measure(channel, traffic, settings.metrics.collect);
+  const { hangTimeoutMs } = settings;
+  const watchdog = hangTimeoutMs === null ? null : createWatchdog(hangTimeoutMs, __filename);
+  startHeartbeat(hangTimeoutMs, () => {
+    watchdog?.beat();
+    measure.beat();
+  });
+  const leave = createLeave({ traffic, listen, hooks, gate, channel, measure, metrics }, settings);
+  channel.on((message, handle) =>
+    obey(message, handle, { listen, hooks, gate, channel, health, watchdog, leave }),
+  );
   process.on("uncaughtExceptionMonitor", (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
     channel.send({ t: "uncaught", text: text.slice(0, 4000) });
   });
+}
+
+/** Asks the first server that listens, until it says that it is ready; with `null` nobody is asked. */
+function readiness(path: string | null, channel: Channel): (server: InternalServer) => void {
+  let isProbed = false;
+  return (server) => {
+    if (path === null || isProbed) return;
+    isProbed = true;
+    server.once("listening", () => {
+      const failed = (result: string): void => channel.send({ t: "probe", result });
+      probeUntilReady(server, path, () => channel.send({ t: "ready" }), failed);
+    });
+  };
 }
 
 interface Parts {
@@ -71,11 +98,13 @@ interface Parts {
   readonly hooks: HookRunner;
   readonly gate: Gate;
   readonly channel: Channel;
+  readonly health: Health;
+  readonly watchdog: Watchdog | null;
   readonly leave: Leave;
 }
 
 function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Parts): void {
-  const { listen, hooks, gate, channel, leave } = parts;
+  const { listen, hooks, gate, channel, health, watchdog, leave } = parts;
   switch (message.t) {
     case "bound":
       return listen.answer(message);
@@ -95,8 +124,12 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
     case "loads":
       return gate.heard(message.loads);
     case "activate":
+      // It serves from now on.
+      health.start();
+      watchdog?.start();
       return hooks.activate();
     case "drain":
+      health.stop();
       return leave.begin(message.timeoutMs);
     case "hurry":
       return leave.hurry(message.withinMs);
@@ -109,10 +142,14 @@ interface Leave {
 }
 
 function createLeave(
-  parts: Omit<Parts, "leave"> & { readonly traffic: Traffic },
+  parts: Omit<Parts, "leave" | "health" | "watchdog"> & {
+    readonly traffic: Traffic;
+    readonly measure: Measure;
+    readonly metrics: AppMetrics;
+  },
   settings: AgentSettings,
 ): Leave {
-  const { traffic, listen, hooks, gate, channel } = parts;
+  const { traffic, listen, hooks, gate, channel, measure, metrics } = parts;
   let drain: Drain | null = null;
   let isRaised = false;
   let release = (): void => {};
@@ -122,6 +159,8 @@ function createLeave(
     if (isRaised) return;
     isRaised = true;
     setTimeout(release, SIGNAL_ARRIVES_MS);
+    // An app without handlers of its own ends by the signal, without a word.
+    measure.tell();
     raiseStop(settings.shutdownMessage, listensToMessages);
   };
   /** Whatever is still open: the app's own clean-up gets its time before the supervisor's kill. */
@@ -140,7 +179,9 @@ function createLeave(
       const drained = new Promise<void>((done) => {
         drain = new Drain(traffic, timeoutMs, () => gate.underWay() > 0, done);
       });
-      void Promise.all([hooked, drained]).then(raise);
+      void Promise.all([hooked, drained])
+        .then(() => metrics.last())
+        .then(raise);
       raiseBefore(timeoutMs);
     },
     hurry(withinMs) {

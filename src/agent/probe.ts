@@ -1,26 +1,37 @@
 /**
- * The readiness probe of `ready: "http:/path"`. The request is put into this worker's own server as
- * a connection (http documents that any Duplex may be emitted as `connection`), so it can reach no
- * other worker and needs no port, and TLS is not in its way.
+ * Asks this worker's own HTTP server. The request is put into it as a connection (http documents that
+ * any Duplex may be emitted as `connection`), so it can reach no other worker and needs no port, and
+ * TLS is not in its way.
  */
 
 import { Duplex } from "node:stream";
 import type { InternalServer } from "./node-internals.ts";
+import { OWN } from "./requests.ts";
 
 const EVERY_MS = 200;
 const WITHIN_MS = 5000;
 
-/** Asks until the server answers 2xx or 3xx; `failed` hears every other outcome. */
+/** The readiness probe of `ready: "http:/path"`: asks until the server answers; `failed` hears every other outcome. */
 export function probeUntilReady(
   server: InternalServer,
   path: string,
   ready: () => void,
   failed: (result: string) => void,
 ): void {
-  const again = (result: string): void => {
-    failed(result);
+  probe(server, path, WITHIN_MS, (fault) => {
+    if (fault === null) return ready();
+    failed(fault);
     setTimeout(() => probeUntilReady(server, path, ready, failed), EVERY_MS).unref();
-  };
+  });
+}
+
+/** Asks once. `done` hears null for an answer of 2xx or 3xx within the time, else what was wrong. */
+export function probe(
+  server: InternalServer,
+  path: string,
+  withinMs: number,
+  done: (fault: string | null) => void,
+): void {
   // Loaded here, so that programs without a probe do not pay for it.
   const http = require("node:http") as typeof import("node:http");
   const [client, side] = duplexPair();
@@ -29,16 +40,21 @@ export function probeUntilReady(
     path,
     headers: { host: "localhost", "user-agent": "holdfast-probe", connection: "close" },
     createConnection: () => client as never,
-    timeout: WITHIN_MS,
   });
+  const late = (): void => void request.destroy(new Error(`no answer within ${withinMs} ms`));
+  const timer = setTimeout(late, withinMs).unref();
+  let isDone = false;
+  const end = (fault: string | null): void => {
+    clearTimeout(timer);
+    if (!isDone) done(fault);
+    isDone = true;
+  };
   request.on("response", (response) => {
     response.resume();
     const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 400) ready();
-    else again(`${path} answered ${status}`);
+    end(status >= 200 && status < 400 ? null : `${path} answered ${status}`);
   });
-  request.on("timeout", () => request.destroy(new Error(`no answer within ${WITHIN_MS} ms`)));
-  request.on("error", (error) => again(`${path} failed: ${error.message}`));
+  request.on("error", (error) => end(`${path} failed: ${error.message}`));
   server.emit(
     isSecure ? "secureConnection" : "connection",
     Object.assign(side, { encrypted: isSecure }),
@@ -48,7 +64,10 @@ export function probeUntilReady(
 class Half extends Duplex {
   other: Half | null = null;
   #pull: (() => void) | null = null;
+  #isFinished = false;
   readonly remoteAddress = "127.0.0.1";
+  /** Not a request of anybody's. */
+  readonly [OWN] = true;
 
   override _read(): void {
     this.#pull?.();
@@ -62,8 +81,23 @@ class Half extends Duplex {
   }
 
   override _final(done: () => void): void {
-    this.other?.push(null);
+    this.other?.finish();
     done();
+  }
+
+  /** Whoever is left hears of an end, and is not waited for. */
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#pull?.();
+    this.#pull = null;
+    this.other?.finish();
+    done(error);
+  }
+
+  /** The other side has said all. */
+  finish(): void {
+    if (this.#isFinished || this.destroyed) return;
+    this.#isFinished = true;
+    this.push(null);
   }
 
   setTimeout(): this {
@@ -80,6 +114,8 @@ class Half extends Duplex {
 function duplexPair(): readonly [Duplex, Duplex] {
   const client = new Half();
   const server = new Half();
+  // One that is given up must not stay with the server.
+  client.once("close", () => server.destroy());
   client.other = server;
   server.other = client;
   return [client, server];

@@ -4,9 +4,10 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import type { ServerHttp2Session } from "node:http2";
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { meanLife } from "../core/gate.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
+import { Requests } from "./requests.ts";
 
 /** On each socket: milliseconds of this process's life at its opening. */
 const OPENED_AT = Symbol("holdfast.openedAt");
@@ -21,6 +22,7 @@ export class Traffic {
   readonly upgrades = new WeakMap<InternalSocket, string>();
   readonly sessions = new Set<ServerHttp2Session>();
   readonly servers = new Set<InternalServer>();
+  readonly requests = new Requests((socket) => this.sockets.has(socket as InternalSocket));
   readonly #changed: () => void;
   readonly #origin = Date.now();
   readonly #forget: (this: InternalSocket) => void;
@@ -77,6 +79,7 @@ export class Traffic {
   #observe(event: string, first: unknown, second: unknown): void {
     if (event === "secureConnection") this.#encrypted(first as WatchedSocket);
     else if (event === "session") this.#session(first as ServerHttp2Session);
+    else if (event === "stream") this.#stream(first as ServerHttp2Stream, second);
     else if (event === "upgrade" && this.sockets.has(second as InternalSocket)) {
       // Of a connection only: a server may emit an "upgrade" of its own that means something else.
       const { headers } = (first ?? {}) as Partial<IncomingMessage>;
@@ -104,7 +107,14 @@ export class Traffic {
     session.once("close", () => this.sessions.delete(session));
   }
 
+  #stream(stream: ServerHttp2Stream, headers: unknown): void {
+    // Of HTTP/2 only: a server may emit a "stream" of its own that means something else.
+    if (!this.sessions.has(stream?.session as ServerHttp2Session)) return;
+    this.requests.stream(stream, (headers as Record<string, unknown> | undefined)?.[":method"]);
+  }
+
   #closed(socket: WatchedSocket): void {
+    this.requests.ended(socket);
     if (!this.sockets.delete(socket)) return;
     const now = Date.now();
     const life = (now - this.#origin - (socket[OPENED_AT] ?? 0)) | 0;

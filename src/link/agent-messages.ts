@@ -84,6 +84,26 @@ export interface AgentSettings {
   /** `null`, or the path of the readiness probe. */
   readonly probe: string | null;
   readonly shutdownMessage: boolean;
+  readonly health: HealthSettings;
+  /** Without a beat for so long a worker hangs; null: it is not watched. */
+  readonly hangTimeoutMs: number | null;
+  readonly metrics: {
+    /** False: beats tell only what watching and replacing workers needs. */
+    readonly collect: boolean;
+    /** Also the default registry of a prom-client the app has loaded. */
+    readonly merge: boolean;
+    readonly maxSeries: number;
+  };
+}
+
+/** How the agent asks its app whether it is well. */
+export interface HealthSettings {
+  /** Asked for by GET; null: only the function the app registers. */
+  readonly path: string | null;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** So many failures in a row are told. */
+  readonly failures: number;
 }
 
 export function envelope<Message extends AgentMessage | SupervisorMessage>(

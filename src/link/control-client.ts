@@ -2,7 +2,7 @@
 
 import net from "node:net";
 import { type Explained, HoldfastError } from "../errors.ts";
-import { type Hello, PROTOCOL, type Verb, type Verbs } from "./control.ts";
+import { GOODBYE_ID, type Hello, PROTOCOL, type Verb, type Verbs } from "./control.ts";
 import { encodeFrame, type Frame, FrameReader, KIND } from "./frames.ts";
 
 /** A supervisor that lives says so every two seconds; one that is silent for this long is stopped or hung. */
@@ -20,7 +20,7 @@ export interface ControlClient {
   readonly supervisor: Hello;
   /**
    * Asks and waits. Rejects with the supervisor's error, HF_TIMEOUT, HF_SUPERVISOR_SILENT,
-   * HF_SUPERVISOR_LOST when the connection ends first, or HF_ABORTED.
+   * HF_SHUTTING_DOWN when it ends in order, HF_SUPERVISOR_LOST when the connection ends first, or HF_ABORTED.
    */
   call<V extends Verb>(
     verb: V,
@@ -78,6 +78,8 @@ class Client implements ControlClient {
   #welcome: () => void = () => {};
   #refuse: (error: Error) => void = () => {};
   #seq = 0;
+  /** Why nothing can be asked any more. */
+  #ended: Error | null = null;
 
   constructor(socket: net.Socket) {
     this.#socket = socket;
@@ -106,6 +108,7 @@ class Client implements ControlClient {
     takes: Verbs[V]["takes"],
     { timeoutMs, signal, onEvent }: CallOptions = {},
   ): Promise<Verbs[V]["gives"]> {
+    if (this.#ended) return Promise.reject(this.#ended);
     this.#seq += 1;
     const id = this.#seq;
     return new Promise<Verbs[V]["gives"]>((resolve, reject) => {
@@ -152,6 +155,9 @@ class Client implements ControlClient {
 
   #hear({ kind, header }: Frame): void {
     if (kind === KIND.hello) return this.#greet(header as unknown as Hello);
+    if (kind === KIND.failure && header.id === GOODBYE_ID) {
+      return this.#fail(new RemoteError(header.error as Explained));
+    }
     const pending = this.#pending.get(Number(header.id));
     if (!pending) return;
     pending.heard();
@@ -168,6 +174,7 @@ class Client implements ControlClient {
   }
 
   #fail(error: Error): void {
+    this.#ended ??= error;
     this.#refuse(error);
     for (const pending of [...this.#pending.values()]) pending.reject(error);
     this.#socket.destroy();

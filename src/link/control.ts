@@ -6,6 +6,9 @@ import type { Explained } from "../errors.ts";
 /** Raised when an older side could misunderstand a newer one; new verbs and fields do not raise it. */
 export const PROTOCOL = 1;
 
+/** A failure of this number answers no question: the supervisor ends, and says why. Questions count from 1. */
+export const GOODBYE_ID = 0;
+
 /** The first frame from either side. */
 export interface Hello {
   readonly protocol: number;
@@ -34,7 +37,12 @@ export interface Apply {
   readonly reload: boolean;
 }
 
-export interface Applied {
+/** What was done could not be written down: this is why. */
+export interface Unsaved {
+  readonly unsaved?: Explained;
+}
+
+export interface Applied extends Unsaved {
   /** One line for each thing that was, or would be, done. */
   readonly plan: readonly string[];
   /** Apps that were kept as they were. */
@@ -47,6 +55,13 @@ export interface Outcome {
   readonly app: string;
   readonly did: string;
   /** Null when it was done. */
+  readonly error: Explained | null;
+}
+
+export interface AdminOutcome extends Unsaved {
+  /** Something like "listens on 127.0.0.1:9464"; null where nothing changes. */
+  readonly did: string | null;
+  /** Why it does not listen. */
   readonly error: Explained | null;
 }
 
@@ -70,6 +85,15 @@ export interface Verbs {
     gives: { readonly apps: Readonly<Record<string, Readonly<Record<string, string>>>> };
   };
   events: { takes: Targets; gives: Record<never, never> };
+  /** How the admin server is reached, as in a configuration file; null switches it off. */
+  admin: {
+    takes: { readonly admin: unknown; readonly dryRun: boolean };
+    gives: AdminOutcome;
+  };
+  metrics: {
+    takes: { readonly openMetrics: boolean };
+    gives: { readonly contentType: string; readonly body: string };
+  };
   save: { takes: Record<never, never>; gives: { readonly file: string; readonly apps: number } };
   resurrect: { takes: Record<never, never>; gives: Outcomes };
   shutdown: { takes: Record<never, never>; gives: { readonly stopped: readonly string[] } };
@@ -80,7 +104,7 @@ export interface Targets {
   readonly targets: readonly string[];
 }
 
-export interface Outcomes {
+export interface Outcomes extends Unsaved {
   readonly outcomes: readonly Outcome[];
 }
 

@@ -67,7 +67,10 @@ describe("a worker's surroundings", () => {
       port,
     });
     const given = ["PATH", "LANG", "NO_COLOR", "HOME", "HOLDFAST_HOME", "HOLDFAST_TEST_ID"];
-    const added = ["NODE_APP_INSTANCE", ...["GENERATION", "SLOT", "SUPERVISOR"].map(holdfast)];
+    const added = [
+      "NODE_APP_INSTANCE",
+      ...["GENERATION", "SLOT", "SUPERVISOR", "WORKER"].map(holdfast),
+    ];
     const expected = [...given, "OWN", "PORT", "PUPPET_FILE", ...added].sort();
     expect(Object.keys(env).sort()).toEqual(expected);
     expect(Object.keys(child.env).sort()).toEqual(expected);

@@ -1,0 +1,127 @@
+/** How this worker is: its event loop, heap, garbage collection, connections and requests, told once a second. */
+
+import {
+  constants,
+  type IntervalHistogram,
+  monitorEventLoopDelay,
+  PerformanceObserver,
+} from "node:perf_hooks";
+import v8 from "node:v8";
+import { GC_BUCKETS, type WorkerStats } from "../core/stats.ts";
+import type { Channel } from "./channel.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** The delay's samples come this often; every one waits so long by itself. */
+const RESOLUTION_MS = 20;
+const NANOSECONDS_PER_MS = 1e6;
+
+/** Node's numbers (V8's GCType) to our names. */
+const KINDS: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: "minor",
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: "major",
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: "incremental",
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: "weakcb",
+  // Of V8 since Node 22, without a name in Node: the minor mark-sweep.
+  2: "minor",
+};
+
+interface Pauses {
+  sum: number;
+  readonly buckets: number[];
+}
+
+export class Measure {
+  readonly #channel: Channel;
+  readonly #traffic: Traffic;
+  /** Null: only what watching and replacing workers needs is told. */
+  readonly #delay: IntervalHistogram | null;
+  readonly #pauses = new Map<string, Pauses>();
+  /** A beat that waits in the channel: the supervisor does not read, and this process must not grow. */
+  #isUnderWay = false;
+
+  constructor(channel: Channel, traffic: Traffic, collect: boolean) {
+    this.#channel = channel;
+    this.#traffic = traffic;
+    this.#delay = collect ? monitorEventLoopDelay({ resolution: RESOLUTION_MS }) : null;
+    this.#delay?.enable();
+    if (collect) this.#watchPauses();
+    // Who ends by itself, by process.exit() or by an error has a last word: a pipe is written at once.
+    process.once("exit", () => this.tell());
+  }
+
+  /** Says how it is, unless what was said before has not left yet. */
+  beat(): void {
+    if (this.#isUnderWay || !this.#channel.isOpen()) return;
+    this.#isUnderWay = true;
+    this.#channel.send({ t: "beat", stats: this.#stats() }, undefined, () => {
+      this.#isUnderWay = false;
+    });
+  }
+
+  /** Says how it is, in any case: an end may follow. */
+  tell(): void {
+    this.#channel.send({ t: "beat", stats: this.#stats() });
+  }
+
+  #watchPauses(): void {
+    const observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        this.#paused(
+          (entry as { detail?: { kind?: number } }).detail?.kind ?? 0,
+          entry.duration / 1000,
+        );
+      }
+    });
+    observer.observe({ entryTypes: ["gc"] });
+  }
+
+  #stats(): WorkerStats {
+    const { active, idle } = performance.eventLoopUtilization();
+    const heap = v8.getHeapStatistics();
+    const cpu = process.cpuUsage();
+    const delay = this.#delay;
+    const { requests } = this.#traffic;
+    const delayP99 = delayMs(delay?.percentile(99));
+    const delayMax = delayMs(delay?.max);
+    delay?.reset();
+    return {
+      active: round(active),
+      idle: round(idle),
+      delayP99,
+      delayMax,
+      heapUsed: heap.used_heap_size,
+      heapLimit: heap.heap_size_limit,
+      external: heap.external_memory,
+      cpuUser: cpu.user / 1000,
+      cpuSystem: cpu.system / 1000,
+      connections: this.#traffic.open,
+      inFlight: requests.inFlight,
+      aborted: requests.aborted,
+      handled: requests.handled,
+      requests: delay ? requests.distributions() : {},
+      gc: Object.fromEntries(this.#pauses),
+    };
+  }
+
+  #paused(kind: number, seconds: number): void {
+    const name = KINDS[kind] ?? "minor";
+    const pauses = this.#pauses.get(name) ?? {
+      sum: 0,
+      buckets: new Array<number>(GC_BUCKETS.length + 1).fill(0),
+    };
+    const found = GC_BUCKETS.findIndex((bound) => seconds <= bound);
+    const bucket = found < 0 ? GC_BUCKETS.length : found;
+    pauses.buckets[bucket] = (pauses.buckets[bucket] ?? 0) + 1;
+    pauses.sum += seconds;
+    this.#pauses.set(name, pauses);
+  }
+}
+
+/** A window without a sample has the value 0 or NaN. */
+function delayMs(nanoseconds = 0): number {
+  return round(Math.max(0, (nanoseconds || 0) / NANOSECONDS_PER_MS - RESOLUTION_MS));
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

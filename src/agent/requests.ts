@@ -1,0 +1,137 @@
+/**
+ * Requests of this worker, counted and timed without any change to the app. Runs for each request: no
+ * listener, closure or object is made here for one of HTTP/1.1. Its beginning and end come from Node's
+ * diagnostics channels; the end of one whose client went away is told by no channel
+ * (`http.server.response.finish` stays silent, Node 20 to 26), so it is found at the socket's end.
+ */
+
+import { subscribe } from "node:diagnostics_channel";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import { type Distribution, METHODS, REQUEST_BUCKETS } from "../core/stats.ts";
+
+/** On a response: when its request came. */
+const STARTED = Symbol("holdfast.started");
+/** On a socket: how many of its responses are not finished. */
+const UNFINISHED = Symbol("holdfast.unfinished");
+/** On a connection that the agent made itself, to ask the app how it is. */
+export const OWN = Symbol("holdfast.own");
+
+const OTHER = METHODS.length - 1;
+const CLASSES = 6;
+/** RST_STREAM with NO_ERROR (RFC 9113, 7): nobody broke it off. */
+const NO_ERROR = 0;
+
+type WatchedSocket = Socket & { [UNFINISHED]?: number; [OWN]?: boolean };
+type WatchedResponse = ServerResponse & { [STARTED]?: number | undefined };
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: WatchedResponse;
+  readonly socket: WatchedSocket;
+}
+
+interface Series {
+  sum: number;
+  readonly buckets: Float64Array;
+}
+
+export class Requests {
+  inFlight = 0;
+  aborted = 0;
+  handled = 0;
+  /** By method and status class. */
+  readonly #series: (Series | undefined)[] = [];
+  readonly #isWatched: (socket: Socket) => boolean;
+
+  /** `isWatched`: the end of this socket will be told to `ended`. */
+  constructor(isWatched: (socket: Socket) => boolean) {
+    this.#isWatched = isWatched;
+    subscribe("http.server.request.start", (exchange) => this.#began(exchange as Exchange));
+    subscribe("http.server.response.finish", (exchange) => this.#finished(exchange as Exchange));
+  }
+
+  /** A connection is gone: what it had not been answered is aborted. */
+  ended(socket: WatchedSocket): void {
+    const unfinished = socket[UNFINISHED];
+    if (unfinished === undefined || unfinished === 0) return;
+    socket[UNFINISHED] = 0;
+    this.inFlight -= unfinished;
+    this.aborted += unfinished;
+  }
+
+  /** A stream of HTTP/2, which has no channels on Node 20. */
+  stream(stream: ServerHttp2Stream, method: unknown): void {
+    // A tunnel, such as a WebSocket (RFC 8441), is no request, as an upgrade is none.
+    if (method === "CONNECT") return;
+    const startedAt = performance.now();
+    this.inFlight += 1;
+    stream.once("close", () => {
+      this.inFlight -= 1;
+      const status = stream.sentHeaders?.[":status"];
+      // A response to a request that is still being sent may be whole, and its stream broken off then.
+      const isLeft = !stream.endAfterHeaders && stream.writableFinished;
+      const isSent = stream.rstCode === NO_ERROR || isLeft;
+      if (isSent && !stream.aborted && status !== undefined)
+        this.#count(String(method), Number(status), startedAt);
+      else this.aborted += 1;
+    });
+  }
+
+  /** By method and status class, as the supervisor wants it. */
+  distributions(): Record<string, Distribution> {
+    const found: Record<string, Distribution> = {};
+    this.#series.forEach((series, index) => {
+      if (!series) return;
+      const key = `${Math.floor(index / CLASSES)}:${index % CLASSES}`;
+      found[key] = { sum: series.sum, buckets: [...series.buckets] };
+    });
+    return found;
+  }
+
+  #began({ response, socket }: Exchange): void {
+    const unfinished = socket[UNFINISHED];
+    if (unfinished === undefined) {
+      if (socket[OWN]) return;
+      if (!this.#isWatched(socket)) socket.once("close", () => this.ended(socket));
+    }
+    socket[UNFINISHED] = (unfinished ?? 0) + 1;
+    response[STARTED] = performance.now();
+    this.inFlight += 1;
+  }
+
+  #finished({ request, response, socket }: Exchange): void {
+    const startedAt = response[STARTED];
+    const unfinished = socket[UNFINISHED];
+    // Of an own connection, of one that was aborted, or told twice.
+    if (startedAt === undefined || !unfinished) return;
+    response[STARTED] = undefined;
+    socket[UNFINISHED] = unfinished - 1;
+    this.inFlight -= 1;
+    // Node before 24 calls finished, too, what was cut off by the end of its connection.
+    if (socket.destroyed) this.aborted += 1;
+    else this.#count(request.method ?? "", response.statusCode, startedAt);
+  }
+
+  #count(method: string, status: number, startedAt: number): void {
+    const seconds = (performance.now() - startedAt) / 1000;
+    const found = METHODS.indexOf(method as (typeof METHODS)[number]);
+    const statusClass = (status / 100) | 0;
+    const index =
+      (found < 0 ? OTHER : found) * CLASSES +
+      (statusClass >= 1 && statusClass <= 5 ? statusClass : 5);
+    let series = this.#series[index];
+    if (!series) {
+      series = { sum: 0, buckets: new Float64Array(REQUEST_BUCKETS.length + 1) };
+      this.#series[index] = series;
+    }
+    let bucket = 0;
+    while (bucket < REQUEST_BUCKETS.length && seconds > (REQUEST_BUCKETS[bucket] as number)) {
+      bucket += 1;
+    }
+    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
+    series.sum += seconds;
+    this.handled += 1;
+  }
+}
