@@ -74,6 +74,10 @@ export class LogCursor {
       if (read === "again") continue;
       if (read) return read;
       if (!(await this.#isReplaced())) return null;
+      // Written between the look and the replacement.
+      const rest = await this.#fromFile(state, most);
+      if (rest === "again") continue;
+      if (rest) return rest;
       await this.close();
       if (!(await this.open())) return null;
     }

@@ -16,6 +16,8 @@ import type { LogStore } from "./store.ts";
 export interface RotationOptions {
   /** Milliseconds between two looks. Default 5000: at 100 MB/s a file is half a gigabyte late at most. */
   readonly everyMs?: number;
+  /** Files beside those of the store that are looked after like them, such as the supervisor's own log. */
+  readonly files?: readonly string[];
   /** The program that rotates. Default: rotator-main.js beside this file. */
   readonly program?: string;
   /** Hears of each rotation that was done. */
@@ -99,6 +101,8 @@ class Rotation {
   /** Every log and archive below the store, those of apps that are gone included, and files elsewhere. */
   async #files(): Promise<{ logs: readonly Found[]; archives: readonly Archive[] }> {
     const appOf = new Map([...this.#store.files].map(([path, { app }]) => [path, app]));
+    // No app's: "" is the name of none.
+    for (const path of this.#options.files ?? []) appOf.set(path, "");
     const folders = new Set([...appOf.keys()].map((path) => join(path, "..")));
     for (const folder of await list(this.#store.directory)) {
       folders.add(join(this.#store.directory, folder));
