@@ -49,24 +49,24 @@ export const ERRORS = {
   ),
   HF_CONFIG_FILE_UNREADABLE: entry<{ file: string; reason: string }>(
     EXIT.permission,
-    ({ file, reason }) => `The configuration file ${file} cannot be read: ${reason}.`,
+    ({ file, reason }) => `The configuration file ${file} cannot be read: ${ended(reason)}`,
     "Give the user that runs this command permission to read the file and to enter its folders.",
   ),
   HF_CONFIG_FILE_UNSUPPORTED: entry<{ file: string; reason: string }>(
     EXIT.config,
     ({ file, reason }) =>
-      `The configuration file ${file} is of a kind that is not read: ${reason}.`,
+      `The configuration file ${file} is of a kind that is not read: ${ended(reason)}`,
     "Write the same content as .json, .js, .mjs or .cjs; .ts needs Node 22.6 or later.",
   ),
   HF_CONFIG_FILE_SYNTAX: entry<{ file: string; line: number | null; reason: string }>(
     EXIT.config,
     ({ file, line, reason }) =>
-      `The configuration file ${file}${atLine(line)} cannot be parsed: ${reason}.`,
+      `The configuration file ${file}${atLine(line)} cannot be parsed: ${ended(reason)}`,
     "Correct the file there; an editor that knows the format marks the place.",
   ),
   HF_CONFIG_FILE_FAILED: entry<{ file: string; line: number | null; cause: string }>(
     EXIT.config,
-    ({ file, line, cause }) => `The configuration file ${file}${atLine(line)} ${cause}.`,
+    ({ file, line, cause }) => `The configuration file ${file}${atLine(line)} ${ended(cause)}`,
     "Correct the file so that, run by Node, it exports the apps and comes to its end.",
   ),
   HF_CONFIG_FILE_EMPTY: entry<{ file: string }>(
@@ -81,7 +81,7 @@ export const ERRORS = {
   ),
   HF_SCRIPT_UNREADABLE: entry<{ script: string; reason: string }>(
     EXIT.permission,
-    ({ script, reason }) => `The script ${script} cannot be read: ${reason}.`,
+    ({ script, reason }) => `The script ${script} cannot be read: ${ended(reason)}`,
     "Give the user that runs holdfast permission to read the file and to enter its folders.",
   ),
   HF_SCRIPT_NO_MAIN: entry<{ directory: string }>(
@@ -92,7 +92,7 @@ export const ERRORS = {
   ),
   HF_SCRIPT_UNSUPPORTED: entry<{ script: string; reason: string }>(
     EXIT.config,
-    ({ script, reason }) => `The script ${script} cannot be run by Node: ${reason}.`,
+    ({ script, reason }) => `The script ${script} cannot be run by Node: ${ended(reason)}`,
     "Run a .js, .mjs or .cjs file. TypeScript needs Node 22.18 or later, or a build step first.",
   ),
   HF_PORT_IN_USE: entry<{ address: string; holder: string | null }>(
@@ -103,7 +103,7 @@ export const ERRORS = {
   ),
   HF_START_FAILED: entry<{ app: string; cause: string; lastOutput: readonly string[] }>(
     EXIT.failed,
-    ({ app, cause, lastOutput }) => `${app} did not start: ${cause}.${quoted(lastOutput)}`,
+    ({ app, cause, lastOutput }) => `${app} did not start: ${ended(cause)}${quoted(lastOutput)}`,
     "Read the last output above, correct the program and start it again; holdfast keeps retrying slowly while it runs.",
   ),
   HF_RELOAD_FAILED: entry<{
@@ -114,13 +114,13 @@ export const ERRORS = {
   }>(
     EXIT.reloadFailed,
     ({ app, cause, outcome, lastOutput }) =>
-      `The reload of ${app} failed: ${cause}. ${outcome}${quoted(lastOutput)}`,
+      `The reload of ${app} failed: ${ended(cause)}${outcome === "" ? "" : ` ${ended(outcome)}`}${quoted(lastOutput)}`,
     "Correct what the last output shows and reload again; nothing else is needed.",
   ),
   HF_NOT_RUNNING: entry<{ app: string; action: string; status: string }>(
     EXIT.failed,
     ({ app, action, status }) => `Cannot ${action} ${app}: it is ${status}.`,
-    "Start it first.",
+    "Start it first: `holdfast start` with its name.",
   ),
   HF_NO_SUCH_APP: entry<{ app: string; known: readonly string[] }>(
     EXIT.unknownApp,
@@ -139,7 +139,7 @@ export const ERRORS = {
   ),
   HF_HOME_UNUSABLE: entry<{ directory: string; reason: string }>(
     EXIT.permission,
-    ({ directory, reason }) => `The home directory ${directory} cannot be used: ${reason}.`,
+    ({ directory, reason }) => `The home directory ${directory} cannot be used: ${ended(reason)}`,
     "Name another one with --home or HOLDFAST_HOME, or correct its owner and permissions.",
   ),
   HF_ALREADY_RUNNING: entry<{ home: string; pid: number | null }>(
@@ -148,9 +148,14 @@ export const ERRORS = {
       `The home directory ${home} belongs to a supervisor that runs${pid === null ? "" : ` as pid ${pid}`}.`,
     "Use that one (`holdfast list`), end it with `holdfast shutdown`, or name another home with --home.",
   ),
+  HF_SHUTTING_DOWN: entry<{ pid: number }>(
+    EXIT.failed,
+    ({ pid }) => `The supervisor (pid ${pid}) is shutting down: it begins nothing new.`,
+    "Wait for its end and ask again; `holdfast start` waits by itself, and starts a new one.",
+  ),
   HF_STATE_UNWRITABLE: entry<{ file: string; reason: string }>(
     EXIT.failed,
-    ({ file, reason }) => `The state could not be written to ${file}: ${reason}.`,
+    ({ file, reason }) => `The state could not be written to ${file}: ${ended(reason)}`,
     "What runs goes on running. Make room or correct the permissions, then `holdfast save`.",
   ),
   HF_STATE_NEWER: entry<{ file: string; version: number }>(
@@ -159,14 +164,30 @@ export const ERRORS = {
       `The state in ${file} was written by a newer Holdfast (format ${version}), which this one does not know.`,
     "Start the newer Holdfast, or name another home with --home. The file is left as it is.",
   ),
+  HF_NO_WORKING_DIRECTORY: entry<Record<never, never>>(
+    EXIT.failed,
+    () => "The working directory of this command no longer exists.",
+    "Change into one that exists (`cd .` where it was made anew) and try again.",
+  ),
+  HF_OUTPUT_UNWRITABLE: entry<{ reason: string }>(
+    EXIT.failed,
+    ({ reason }) => `The output cannot be written: ${ended(reason)}`,
+    "Make room where the output goes, or send it elsewhere. What the command was to do is done or goes on.",
+  ),
   HF_NO_SUPERVISOR: entry<{ home: string }>(
     EXIT.notRunning,
     ({ home }) => `No supervisor runs in ${home}.`,
     "`holdfast start <script or file>` starts one; `holdfast resurrect` starts what ran before.",
   ),
+  HF_SUPERVISOR_UNREACHABLE: entry<{ home: string; pid: number; socket: string }>(
+    EXIT.timeout,
+    ({ home, pid, socket }) =>
+      `The supervisor of ${home} runs as pid ${pid}, but does not answer at ${socket}.`,
+    "It makes a deleted socket again within seconds unless it is stopped or hangs: look at its log, or end that process and `holdfast resurrect`.",
+  ),
   HF_SUPERVISOR_NOT_STARTED: entry<{ cause: string; log: string }>(
     EXIT.failed,
-    ({ cause, log }) => `The supervisor did not start: ${cause}. Its log is ${log}.`,
+    ({ cause, log }) => `The supervisor did not start: ${ended(cause)} Its log is ${log}.`,
     "Correct what the log says and try again.",
   ),
   HF_SUPERVISOR_LOST: entry<Record<never, never>>(
@@ -186,7 +207,7 @@ export const ERRORS = {
   ),
   HF_PROTOCOL: entry<{ said: string }>(
     EXIT.failed,
-    ({ said }) => `The supervisor and this command do not understand each other: ${said}.`,
+    ({ said }) => `The supervisor and this command do not understand each other: ${ended(said)}`,
     "Use the version of Holdfast the supervisor was started with, or restart it with this one.",
   ),
   HF_TIMEOUT: entry<{ action: string; afterMs: number }>(
@@ -235,6 +256,30 @@ export const ERRORS = {
       `${app} was not started: ${dependency}, which it depends on, did not become ready.`,
     "See why the other one failed, then start both again.",
   ),
+  HF_ADMIN_UNPROTECTED: entry<{ address: string }>(
+    EXIT.config,
+    ({ address }) =>
+      `The admin server is to listen on ${address}, where others can reach it, without a token.`,
+    "Give it one with HOLDFAST_ADMIN_TOKEN, admin.tokenFile or admin.token, or listen on 127.0.0.1.",
+  ),
+  HF_ADMIN_TOKEN_INVALID: entry<{ source: string; reason: string }>(
+    EXIT.config,
+    ({ source, reason }) =>
+      `The admin server's token in ${source} cannot be used: ${ended(reason)}`,
+    "Write a token there that only you and your clients know: `openssl rand -hex 32` makes one.",
+  ),
+  HF_ADMIN_PORT_IN_USE: entry<{ address: string; holder: string | null }>(
+    EXIT.failed,
+    ({ address, holder }) =>
+      `The admin server's address ${address} is in use by ${holder ?? "another process that /proc does not name"}. The apps run on without it.`,
+    "Stop that process, which is waited for, or choose another port with --metrics or admin.listen.",
+  ),
+  HF_ADMIN_NOT_LISTENING: entry<{ address: string; reason: string }>(
+    EXIT.failed,
+    ({ address, reason }) =>
+      `The admin server cannot listen on ${address}: ${ended(reason)} The apps run on without it.`,
+    "Choose an address of this machine, and a port this user may listen on; it is tried again and again.",
+  ),
   HF_NO_SERVICE_MANAGER: entry<Record<never, never>>(
     EXIT.failed,
     () => "This system has no service manager Holdfast knows: systemd, OpenRC or launchd.",
@@ -242,7 +287,7 @@ export const ERRORS = {
   ),
   HF_SERVICE_FAILED: entry<{ step: string; reason: string }>(
     EXIT.failed,
-    ({ step, reason }) => `The service was not set up: ${step} failed: ${reason}.`,
+    ({ step, reason }) => `The service was not set up: ${step} failed: ${ended(reason)}`,
     "Correct what it says and run the command again: what was done already is not done twice.",
   ),
   HF_FILE_EXISTS: entry<{ file: string }>(
@@ -257,7 +302,7 @@ export const ERRORS = {
   ),
   HF_INTERNALS_CHANGED: entry<{ missing: string; version: string }>(
     EXIT.failed,
-    ({ missing, version }) => `Node ${version} lacks what Holdfast builds on: ${missing}.`,
+    ({ missing, version }) => `Node ${version} lacks what Holdfast builds on: ${ended(missing)}`,
     "Use a Node version Holdfast supports (20.19, 22, 24, 26) and report this one.",
   ),
 } as const;
@@ -312,6 +357,12 @@ export function explained(error: unknown): Explained {
 /** Whether it says itself what happened and what to do: a HoldfastError, here or from another process. */
 export function isExplained(error: unknown): error is Explained {
   return error instanceof Error && "remedy" in error && "exitStatus" in error;
+}
+
+/** With one full stop: what others say ends in one, or does not. */
+function ended(text: string): string {
+  const said = text.trimEnd();
+  return /[.!?]$/.test(said) ? said : `${said}.`;
 }
 
 function atLine(line: number | null): string {

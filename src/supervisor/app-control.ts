@@ -1,13 +1,15 @@
 /** What can be asked of one app: start, stop, reload, restart, scale. Each waits for its outcome. */
 
+import type { InstancesInput } from "../config/app.ts";
+import { instancesKind, sizeFor } from "../config/instances.ts";
 import { type AppStatus, snapshot } from "../core/snapshot.ts";
-import { HoldfastError } from "../errors.ts";
+import { type Fault, HoldfastError } from "../errors.ts";
+import { usableCpus } from "../system/cpus.ts";
+import { rangeOf } from "./app-autoscale.ts";
 import type { AppRunner } from "./app-runner.ts";
 import { canGoBack } from "./launch.ts";
 import type { Launch } from "./processes.ts";
-
-/** A program that is ready without listening may be a server that boots slowly: `start` waits this long to see. */
-const LISTEN_GRACE_MS = 10_000;
+import { isEverySlotReady, Readiness } from "./readiness.ts";
 
 export interface WaitOptions {
   /** Ends the waiting, not the work. */
@@ -26,29 +28,25 @@ export async function startApp(runner: AppRunner, { signal }: WaitOptions = {}):
   runner.fatal = null;
   runner.launches.set(runner.app.target, runner.resolve());
   runner.dispatch({ type: "start" });
-  runner.triggers.arm(runner.options);
-  let isGraceOver = false;
-  const grace = setTimeout(() => {
-    isGraceOver = true;
-    runner.waiters.look();
-  }, LISTEN_GRACE_MS);
+  runner.watch();
+  const readiness = new Readiness(runner);
   const look = (): true | undefined => {
     if (runner.fatal) throw runner.fatal;
     refuseUnlessRunning(runner, "start");
-    if (isEverySlotReady(runner) && (isGraceOver || isEverySlotListening(runner))) return true;
+    if (readiness.look()) return true;
     if (hasGivenUp(runner)) throw startFailed(runner);
     return undefined;
   };
   try {
     await runner.waiters.until(look, `the start of ${runner.options.name}`, signal);
   } finally {
-    clearTimeout(grace);
+    readiness.close();
   }
 }
 
 /** Drains and stops every worker; resolves when none is left. */
 export async function stopApp(runner: AppRunner, { signal }: WaitOptions = {}): Promise<void> {
-  runner.triggers.disarm();
+  runner.unwatch();
   runner.dispatch({ type: "stop" });
   const look = (): true | undefined => (runner.app.status === "stopped" ? true : undefined);
   await runner.waiters.until(look, `the stop of ${runner.options.name}`, signal);
@@ -100,15 +98,17 @@ export async function restartApp(
   await runner.waiters.until(look, `the restart of ${runner.options.name}`, signal);
 }
 
-/** More or fewer slots; resolves when the new ones are ready and the superfluous ones gone. */
+/** More or fewer slots; resolves when the new ones are ready and the superfluous ones gone. Throws HF_CONFIG_INVALID. */
 export async function scaleApp(
   runner: AppRunner,
-  size: number,
+  instances: InstancesInput,
   { signal }: WaitOptions = {},
 ): Promise<void> {
+  const reading = instancesKind.read(instances);
+  if (!reading.ok) throw unreadable(reading.faults);
   refuseUnlessRunning(runner, "scale");
-  runner.listeners.grow(size);
-  runner.dispatch({ type: "scale", size });
+  runner.follow(reading.value);
+  runner.resize(sizeFor(reading.value, usableCpus().count, runner.app.size));
   const look = (): true | undefined => {
     refuseUnlessRunning(runner, "scale");
     if (hasGivenUp(runner)) throw startFailed(runner);
@@ -118,18 +118,23 @@ export async function scaleApp(
   await runner.waiters.until(look, `the scaling of ${runner.options.name}`, signal);
 }
 
-/** Waits for a state whoever brings it about. */
+/** Waits for a state whoever brings it about; "ready" is what `startApp` waits for. */
 export async function untilApp(
   runner: AppRunner,
   state: "ready" | "stopped",
   { signal }: WaitOptions,
 ): Promise<void> {
+  const readiness = new Readiness(runner);
   const isThere = (): boolean =>
     state === "ready"
-      ? runner.app.status === "running" && isEverySlotReady(runner)
+      ? runner.app.status === "running" && readiness.look()
       : ["idle", "stopped"].includes(runner.app.status);
   const look = (): true | undefined => (isThere() ? true : undefined);
-  await runner.waiters.until(look, `${runner.options.name} to be ${state}`, signal);
+  try {
+    await runner.waiters.until(look, `${runner.options.name} to be ${state}`, signal);
+  } finally {
+    readiness.close();
+  }
 }
 
 /** Sends a signal to the workers of some slots; gives the pids it was sent to. */
@@ -150,27 +155,10 @@ export function signalApp(
 export function statusOf(runner: AppRunner): AppStatus {
   return snapshot(runner.app, performance.now(), {
     name: runner.options.name,
+    range: rangeOf(runner),
     addresses: runner.listeners.addresses(),
     pidOf: (worker) => runner.workers.get(worker)?.process.pid ?? null,
   });
-}
-
-function isEverySlotReady(runner: AppRunner): boolean {
-  const { app } = runner;
-  const ready = app.workers.filter((worker) => worker.phase === "ready" && worker.slot < app.size);
-  const served = new Set(ready.map((worker) => worker.slot));
-  const isDone = (slot: number): boolean => {
-    const history = app.histories[slot];
-    return history?.done === true && !history.failed;
-  };
-  return Array.from({ length: app.size }, (_, slot) => slot).every(
-    (slot) => served.has(slot) || isDone(slot),
-  );
-}
-
-function isEverySlotListening({ app, policy }: AppRunner): boolean {
-  const done = app.histories.filter((history) => history.done).length;
-  return policy.ready !== "listen" || app.listening.length + done >= app.size;
 }
 
 /** Every slot that does not serve for good has spent its budget. Trying goes on, waiting does not. */
@@ -244,4 +232,9 @@ function forgetOldLaunches(runner: AppRunner): void {
   for (const generation of runner.launches.keys()) {
     if (generation < runner.app.stable) runner.launches.delete(generation);
   }
+}
+
+function unreadable(found: readonly Fault[]): HoldfastError {
+  const faults = found.map(({ path, message }) => ({ path: `instances${path}`, message }));
+  return new HoldfastError("HF_CONFIG_INVALID", { faults });
 }

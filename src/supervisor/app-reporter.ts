@@ -1,7 +1,8 @@
 /** Turns what happened to an app into events for listeners, and remembers the last words of the dead. */
 
 import type { Report } from "../core/effects.ts";
-import { type Death, describeExit } from "../core/exits.ts";
+import { type Death, describeExit, type Hang } from "../core/exits.ts";
+import type { Silence } from "../core/health.ts";
 import type { Reload } from "../core/reload.ts";
 import { type Exit, exitReason, type Worker } from "../core/worker.ts";
 import type { AppRunner } from "./app-runner.ts";
@@ -55,6 +56,22 @@ export class AppReporter {
   fault(id: number, fault: string): void {
     const worker = this.#runner.worker(id);
     if (worker) this.#emit("worker:fault", { ...this.#of(worker), fault });
+  }
+
+  hung(id: number, { silence, silentMs, stack }: Hang, replaced: boolean): void {
+    const worker = this.#runner.worker(id);
+    if (!worker) return;
+    this.#emit("worker:hung", { ...this.#of(worker), kind: silence, silentMs, stack, replaced });
+  }
+
+  unhealthy(id: number, fault: string): void {
+    const worker = this.#runner.worker(id);
+    if (worker) this.#emit("worker:unhealthy", { ...this.#of(worker), fault });
+  }
+
+  recovered(id: number, from: Silence | "unhealthy"): void {
+    const worker = this.#runner.worker(id);
+    if (worker) this.#emit("worker:recovered", { ...this.#of(worker), from });
   }
 
   report(report: Report): void {
@@ -126,7 +143,8 @@ export class AppReporter {
     const [oldest] = this.#obituaries.keys();
     if (this.#obituaries.size > REMEMBERED && oldest !== undefined) this.#obituaries.delete(oldest);
     const { code = null, signal = null } = worker.exit ?? {};
-    this.#emit("worker:exit", { ...of, reason, code, signal, cause, lastOutput });
+    const stack = reason === "unresponsive" ? (death?.hang?.stack ?? null) : null;
+    this.#emit("worker:exit", { ...of, reason, code, signal, cause, lastOutput, stack });
   }
 
   #reloadFailed(reload: Reload): void {

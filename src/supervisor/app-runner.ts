@@ -15,16 +15,21 @@ import {
 import type { Effect } from "../core/effects.ts";
 import type { Worker } from "../core/worker.ts";
 import type { Outlets } from "../logs/outlet.ts";
+import type { MetricsStore } from "../metrics/store.ts";
+import { autoscaleOf } from "./app-autoscale.ts";
 import { AppReporter } from "./app-reporter.ts";
 import { triggersOf } from "./app-triggers.ts";
+import type { Autoscale } from "./autoscale.ts";
 import type { Emit } from "./events.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
+import { AppHealth } from "./health.ts";
 import { policyOf, resolveLaunch } from "./launch.ts";
 import { Listeners } from "./listeners.ts";
 import { ClusterHandles } from "./node-cluster.ts";
 import type { Launch } from "./processes.ts";
+import type { Pulse } from "./pulse.ts";
 import type { RunningWorker } from "./running-worker.ts";
-import type { Triggers } from "./triggers.ts";
+import type { Triggers } from "./triggers/triggers.ts";
 import { Waiters } from "./waiters.ts";
 import { attachmentsOf, gatePortOf } from "./worker-ports.ts";
 import { startWorker } from "./worker-start.ts";
@@ -38,6 +43,9 @@ export interface RunnerContext {
   readonly outlets: Outlets;
   /** Marks every process below this supervisor, in HOLDFAST_SUPERVISOR. */
   readonly marker: string;
+  /** The timer for what is looked at again and again. */
+  readonly pulse: Pulse;
+  readonly metrics: MetricsStore;
   readonly firstWorkerId: number;
   readonly instances: number;
   /** What the app inherits; null: this process's variables. */
@@ -54,7 +62,10 @@ export class AppRunner {
   readonly gatekeeper: Gatekeeper;
   readonly clusterHandles = new ClusterHandles();
   readonly reporter: AppReporter;
+  readonly health: AppHealth;
   readonly triggers: Triggers;
+  readonly autoscale: Autoscale;
+  readonly metrics: MetricsStore;
   /** What each generation runs; a generation without an entry is resolved when it first starts. */
   readonly launches = new Map<number, Launch>();
   readonly #context: RunnerContext;
@@ -72,9 +83,12 @@ export class AppRunner {
     this.#policy = policyOf(options);
     this.#environment = context.environment;
     this.#context = context;
+    this.metrics = context.metrics;
     this.#app = newApp(context.instances, context.firstWorkerId);
     this.reporter = new AppReporter(this, context.emit);
-    this.triggers = triggersOf(this, context.emit);
+    this.health = new AppHealth(this, context.pulse);
+    this.triggers = triggersOf(this, context.emit, context.pulse);
+    this.autoscale = autoscaleOf(this, context.emit, context.pulse);
     this.listeners = new Listeners(attachmentsOf(this.workers));
     this.gatekeeper = new Gatekeeper(
       gatePortOf(this.workers, (worker, key) => this.listeners.isOpenBy(worker, key)),
@@ -99,7 +113,20 @@ export class AppRunner {
     this.#options = options;
     this.#policy = policyOf(options);
     this.#environment = environment;
-    if (this.#app.status === "running") this.triggers.arm(options);
+    if (this.#app.status === "running") this.watch();
+  }
+
+  /** A fixed number of workers or a range from now on, if the app runs; the number itself stays what it is. */
+  follow(instances: AppOptions["instances"]): void {
+    if (this.#app.status !== "running") return;
+    this.#options = { ...this.#options, instances };
+    this.autoscale.arm();
+  }
+
+  /** More or fewer slots from now on, with an address for each. */
+  resize(size: number): void {
+    this.listeners.grow(size);
+    this.dispatch({ type: "scale", size });
   }
 
   /** What a worker started now would run. Throws HF_SCRIPT_*. */
@@ -134,6 +161,19 @@ export class AppRunner {
     this.waiters.look();
   }
 
+  /** Looks after the workers from now on, as the options say; `unwatch` ends it. */
+  watch(): void {
+    this.health.arm(this.#options.hangTimeoutMs);
+    this.triggers.arm(this.#options);
+    this.autoscale.arm();
+  }
+
+  unwatch(): void {
+    this.health.disarm();
+    this.triggers.disarm();
+    this.autoscale.disarm();
+  }
+
   /** The app cannot run here: nothing is retried, all is killed. */
   fail(error: Error): void {
     this.fatal ??= error;
@@ -144,7 +184,7 @@ export class AppRunner {
   /** Gives back what is held beyond the workers' lives. */
   close(): void {
     if (this.#timer) clearTimeout(this.#timer);
-    this.triggers.disarm();
+    this.unwatch();
     this.listeners.closeAll();
     this.gatekeeper.close();
     this.clusterHandles.closeAll();

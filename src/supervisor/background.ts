@@ -1,16 +1,18 @@
 /** The supervisor that outlives the terminal: it owns a home, answers on its socket, and remembers what should run. */
 
+import type { AdminOptions } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
 import type { SlotOverview } from "../core/overview.ts";
+import { HoldfastError } from "../errors.ts";
 import type { Logger } from "../logs/log.ts";
 import { startRotation } from "../logs/rotation.ts";
 import { createLogStore, type LogStore, logPath } from "../logs/store.ts";
 import { type Home, prepareHome } from "../system/home.ts";
 import { Chronicle } from "./chronicle.ts";
-import { serveControl } from "./control-server.ts";
 import { answerControl, type ControlContext } from "./control-verbs.ts";
+import { serveHome } from "./home-keeper.ts";
 import { claimHome } from "./home-lock.ts";
-import { Operations } from "./operations.ts";
+import { type Household, householdOf } from "./household.ts";
 import { Overviews } from "./overview.ts";
 import { Registry } from "./registry.ts";
 import { loadState } from "./state-file.ts";
@@ -22,8 +24,10 @@ export interface BackgroundSettings {
   readonly home: Home;
   readonly version: string;
   readonly log: Logger;
-  /** Starts what should run even where the supervisor was shut down by command. */
+  /** Starts also what was shut down by command. */
   readonly resume: boolean;
+  /** How the admin server is reached, from now on; undefined: as before. */
+  readonly admin?: AdminOptions | null | undefined;
 }
 
 export interface Background {
@@ -47,20 +51,22 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
     const state = loadState(home);
     for (const notice of state.notices) log.error(notice);
     const logs = createLogStore(home.logs);
-    const rotation = startRotation(logs);
+    const rotation = startRotation(logs, { files: [home.supervisorLog] });
     const supervisor = new Supervisor([], { logs });
     // Every client that waits listens to it.
     supervisor.setMaxListeners(0);
     const registry = new Registry(supervisor, home);
-    registry.restore(state.apps);
-    const operations = new Operations(supervisor, registry);
+    registry.restore(state);
+    await openAdmin(supervisor, registry, { asked: settings.admin, saved: state.admin }, log);
+    const household = householdOf(supervisor, registry);
     const left = withResolvers();
     const chronicle = new Chronicle(supervisor);
     registry.onRemoved((app) => chronicle.forget(app));
     // What was recovered from an older file is whole again at once.
     if (state.notices.length > 0) registry.save();
     const context: ControlContext = {
-      ...{ supervisor, registry, operations, version, stateFile: home.stateFile },
+      ...household,
+      ...{ version, stateFile: home.stateFile },
       overviews: new Overviews(supervisor, chronicle, {
         home: home.directory,
         version,
@@ -69,10 +75,8 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
       }),
       leave: left.resolve,
     };
-    const server = await serveControl(home.socket, version, (request) =>
-      answerControl(context, request),
-    );
-    if (resume || !state.isShutDown) resumeApps(registry, operations, log);
+    const server = await serveHome(home, settings, (request) => answerControl(context, request));
+    resumeApps(household, { log, resume });
     return {
       supervisor,
       logs,
@@ -90,6 +94,26 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
   }
 }
 
+/** Asked for now, a fault of it is a fault of the command; remembered, it must not keep the apps from running. */
+async function openAdmin(
+  { admin }: Supervisor,
+  registry: Registry,
+  { asked, saved }: { asked: AdminOptions | null | undefined; saved: AdminOptions | null },
+  log: Logger,
+): Promise<void> {
+  admin.expect((app) => !registry.isStopped(app) && !registry.isDormant(app));
+  try {
+    await admin.configure(asked === undefined ? saved : asked);
+    if (asked !== undefined) registry.admit(asked);
+  } catch (error) {
+    if (asked !== undefined || !(error instanceof HoldfastError)) throw error;
+    log.error({ code: error.code, remedy: error.remedy }, error.message);
+  }
+  await admin.open();
+  if (admin.address) log.info({ address: admin.address }, "admin server ready");
+  if (admin.fault) log.error({ code: admin.fault.code }, admin.fault.message);
+}
+
 function logsOf(directory: string, target: AppOptions, slot: number): SlotLogs {
   return {
     out: logPath(directory, target, slot, "out"),
@@ -97,11 +121,18 @@ function logsOf(directory: string, target: AppOptions, slot: number): SlotLogs {
   };
 }
 
-function resumeApps(registry: Registry, operations: Operations, log: Logger): void {
-  const names = registry.names().filter((name) => !registry.isStopped(name));
+function resumeApps(
+  { registry, operations }: Household,
+  { log, resume }: Pick<BackgroundSettings, "log" | "resume">,
+): void {
+  const shouldRun = (name: string): boolean =>
+    !registry.isStopped(name) && (resume || !registry.isDormant(name));
+  const names = registry.names().filter(shouldRun);
   if (names.length === 0) return;
   log.info({ apps: names }, "starting what ran before");
   void operations.start(names).then((outcomes) => {
+    const unsaved = registry.note();
+    if (unsaved) log.error({ code: unsaved.code, remedy: unsaved.remedy }, unsaved.message);
     for (const { app, error } of outcomes) if (error) log.error({ app, ...error }, error.message);
   });
 }

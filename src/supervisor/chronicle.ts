@@ -21,12 +21,12 @@ export class Chronicle {
 
   constructor(supervisor: Supervisor) {
     supervisor.on("worker:start", ({ app, slot }) => this.#started(app, slot));
-    supervisor.on("worker:exit", ({ app, slot, pid, reason, cause, lastOutput }) => {
+    supervisor.on("worker:exit", ({ app, slot, pid, reason, cause, lastOutput, stack }) => {
       if (isWanted(reason)) return;
       const past = this.of(app);
       // Replaced before it did harm.
       if (reason !== "memory_limit" && reason !== "unhealthy") past.crashes += 1;
-      past.lastExit = { at: Date.now(), slot, pid, reason, cause, lastOutput };
+      past.lastExit = { at: Date.now(), slot, pid, reason, cause, lastOutput, stack };
     });
     supervisor.on("reload:done", ({ app, generation }) => {
       this.of(app).lastReload = { at: Date.now(), generation, result: "done", cause: null };

@@ -2,8 +2,8 @@
 
 import { chmodSync } from "node:fs";
 import net from "node:net";
-import { explained } from "../errors.ts";
-import { type Hello, PROTOCOL } from "../link/control.ts";
+import { explained, HoldfastError } from "../errors.ts";
+import { GOODBYE_ID, type Hello, PROTOCOL } from "../link/control.ts";
 import { encodeFrame, type Frame, FrameReader, KIND } from "../link/frames.ts";
 import { withUnixPath } from "../system/unix-path.ts";
 import { freeStalePath, removePath } from "./socket-path.ts";
@@ -28,7 +28,9 @@ export interface Request {
 export type Answer = (request: Request) => Promise<unknown>;
 
 export interface ControlServer {
-  /** Takes no more clients, lets go those that are there, and removes the socket. */
+  /** Listens again where the socket's file was deleted; clients that are there stay. Rejects with what the system says. */
+  renew(): Promise<void>;
+  /** Takes no more clients, tells those that are there why they are let go, and removes the socket. */
   close(): Promise<void>;
 }
 
@@ -48,17 +50,31 @@ export async function serveControl(
   });
   await withUnixPath(path, (short) => listen(server, short));
   return {
-    close: () =>
-      new Promise((resolve) => {
+    async renew() {
+      // The old one first: libuv deletes the file of a socket that it closes.
+      server.close();
+      await withUnixPath(path, (short) => listen(server, short));
+    },
+    close: async () => {
+      // Answers that are there already go out first.
+      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
-        for (const client of clients) client.end();
+        for (const client of clients) client.end(goodbye());
         // One that says nothing and does not go must not keep the process.
         setTimeout(() => {
           for (const client of clients) client.destroy();
         }, GOODBYE_MS);
         removePath(path);
-      }),
+      });
+    },
   };
+}
+
+/** To nobody's question: whatever is asked from now on, or was not answered yet, is not done. */
+function goodbye(): Buffer {
+  const why = explained(new HoldfastError("HF_SHUTTING_DOWN", { pid: process.pid }));
+  return encodeFrame(KIND.failure, { id: GOODBYE_ID, error: why });
 }
 
 function listen(server: net.Server, path: string): Promise<void> {

@@ -2,13 +2,13 @@
 
 import { select, type Target } from "../core/targets.ts";
 import { HoldfastError } from "../errors.ts";
-import type { Household } from "./apply.ts";
+import type { Household } from "./household.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** The apps that words mean. Throws HF_NO_SUCH_APP, and HF_WHOLE_APPS_ONLY where they mean slots. */
 export function wholeApps(
   { registry, supervisor }: Pick<Household, "registry" | "supervisor">,
-  targets: readonly string[] | undefined,
+  targets: readonly string[],
 ): readonly string[] {
   const chosen = selected(supervisor, targets);
   const part = chosen.find(({ slots }) => slots !== "all");
@@ -17,11 +17,7 @@ export function wholeApps(
 }
 
 /** The apps and slots that words mean. Throws HF_NO_SUCH_APP. */
-export function selected(
-  supervisor: Supervisor,
-  targets: readonly string[] | undefined,
-): readonly Target[] {
-  const words = Array.isArray(targets) ? targets.map(String) : [];
+export function selected(supervisor: Supervisor, words: readonly string[]): readonly Target[] {
   const apps = supervisor.status().map(({ name, instances }) => ({
     name,
     instances,

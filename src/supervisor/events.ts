@@ -1,6 +1,17 @@
 /** What a supervisor tells its listeners: one shape per event, plain data. */
 
+import type { Silence } from "../core/health.ts";
 import type { ExitReason } from "../core/worker.ts";
+
+/** What has workers replaced; of `memory-hard` the worker is killed at once. */
+export type Trigger =
+  | "cron"
+  | "watch"
+  | "memory"
+  | "memory-hard"
+  | "lifetime"
+  | "requests"
+  | "health";
 
 interface OfApp {
   readonly app: string;
@@ -20,7 +31,10 @@ export interface SupervisorEvents {
   "worker:ready": [OfWorker & { readonly tookMs: number }];
   /** The worker was asked to go. */
   "worker:drain": [OfWorker & { readonly why: string }];
-  /** `cause` is a sentence; `lastOutput` holds the last lines the worker wrote, oldest first. */
+  /**
+   * `cause` is a sentence; `lastOutput` holds the last lines the worker wrote, oldest first; `stack` where
+   * its event loop stood, innermost call first, of one that was replaced for its silence.
+   */
   "worker:exit": [
     OfWorker & {
       readonly reason: ExitReason;
@@ -28,8 +42,26 @@ export interface SupervisorEvents {
       readonly signal: string | null;
       readonly cause: string;
       readonly lastOutput: readonly string[];
+      readonly stack: string | null;
     },
   ];
+  /**
+   * No beat of its event loop for `silentMs`: `kind` says why, `stack` where it stands, where that is known.
+   * It is being replaced, its successor first, or (`replaced` false) left alone: a debugger holds it, or
+   * it may still come back.
+   */
+  "worker:hung": [
+    OfWorker & {
+      readonly kind: Silence;
+      readonly silentMs: number;
+      readonly stack: string | null;
+      readonly replaced: boolean;
+    },
+  ];
+  /** Its health probe has failed several times in a row. */
+  "worker:unhealthy": [OfWorker & { readonly fault: string }];
+  /** It beats again, or its probe succeeds again; `from` is what was wrong. */
+  "worker:recovered": [OfWorker & { readonly from: Silence | "unhealthy" }];
   /** The worker did something it should not: a malformed or endless message, a forged one. */
   "worker:fault": [OfWorker & { readonly fault: string }];
   /** A log file cannot be opened or rotated, or its disk is full; told once until that is over. */
@@ -69,15 +101,27 @@ export interface SupervisorEvents {
   /** Workers are being replaced although nobody asked for it; `why` is a sentence. */
   "trigger:fired": [
     OfApp & {
-      readonly trigger: "cron" | "watch" | "memory";
+      readonly trigger: Trigger;
       readonly worker: number | null;
       readonly why: string;
     },
   ];
   /** What a trigger looks at cannot be looked at, such as a folder that is not there. */
   "trigger:fault": [OfApp & { readonly trigger: string; readonly fault: string }];
+  /** The number of workers follows the load; `why` is a sentence. */
+  "app:autoscaled": [OfApp & { readonly from: number; readonly to: number; readonly why: string }];
+  /** More are wanted, and there is no memory for them; told once until their number changes. */
+  "app:autoscale-refused": [
+    OfApp & { readonly size: number; readonly wanted: number; readonly why: string },
+  ];
   "app:scaled": [OfApp & { readonly instances: number }];
   "app:stopped": [OfApp];
+  /** The admin server listens, where `address` says, such as `127.0.0.1:9464`. */
+  "admin:listening": [{ readonly address: string }];
+  /** It cannot, and is tried again; or it failed to answer. The apps do not notice. */
+  "admin:fault": [{ readonly error: unknown }];
+  /** Every app is being stopped. */
+  stopping: [];
 }
 
 export type Emit = <Name extends keyof SupervisorEvents>(
@@ -92,6 +136,9 @@ export const EVENT_NAMES = [
   "worker:drain",
   "worker:exit",
   "worker:fault",
+  "worker:hung",
+  "worker:unhealthy",
+  "worker:recovered",
   "slot:waiting",
   "slot:failed",
   "slot:recovered",
@@ -102,6 +149,8 @@ export const EVENT_NAMES = [
   "reload:failed",
   "trigger:fired",
   "trigger:fault",
+  "app:autoscaled",
+  "app:autoscale-refused",
   "app:scaled",
   "app:stopped",
 ] as const satisfies readonly (keyof SupervisorEvents)[];

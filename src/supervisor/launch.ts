@@ -1,5 +1,6 @@
 /** From what is configured to what is run: paths are followed anew for each generation. */
 
+import { TOKEN_VARIABLE } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
 import type { AppPolicy } from "../core/app.ts";
 import { accountOf, groupIdOf, isNumber } from "../system/accounts.ts";
@@ -7,7 +8,12 @@ import { resolveScript } from "../system/script.ts";
 import type { Launch } from "./processes.ts";
 
 /** Not handed down: they belong to the supervisor itself or to a cluster around it. */
-const OWN_VARIABLES = ["NODE_UNIQUE_ID", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"];
+const OWN_VARIABLES = [
+  TOKEN_VARIABLE,
+  "NODE_UNIQUE_ID",
+  "NODE_CHANNEL_FD",
+  "NODE_CHANNEL_SERIALIZATION_MODE",
+];
 
 const LOADER_FLAGS = /^(--import|--loader|--experimental-loader|--require|-r)\b/;
 

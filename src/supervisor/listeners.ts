@@ -107,6 +107,11 @@ export class Listeners {
     return [...this.#byKey.values()].some((listener) => listener.openBy.has(worker));
   }
 
+  /** One of these workers listens on the address. */
+  isAnswered(key: string, workers: readonly number[]): boolean {
+    return workers.some((worker) => this.isOpenBy(worker, key));
+  }
+
   addresses(): readonly string[] {
     return [...this.#byKey.values()].map(({ request, sockname }) => addressOf(request, sockname));
   }

@@ -1,11 +1,14 @@
 /** Puts together what the command line is told: state, past, and what the system says of each process. */
 
 import { userInfo } from "node:os";
+import type { AppOptions } from "../config/app.ts";
 import type { AppOverview, Overview, WorkerOverview } from "../core/overview.ts";
 import { OVERVIEW_VERSION } from "../core/overview.ts";
 import type { AppStatus, WorkerStatus } from "../core/snapshot.ts";
+import { nodeVersions } from "../system/node-version.ts";
 import { usageOf } from "../system/proc.ts";
 import type { Chronicle } from "./chronicle.ts";
+import { SlotNumbers } from "./slot-numbers.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
@@ -18,13 +21,20 @@ export interface OverviewFacts {
   logsOf(app: string, slot: number): { out: string | null; err: string | null };
 }
 
+interface Look {
+  readonly at: number;
+  readonly cpuTicks: number;
+}
+
 export class Overviews {
   readonly #supervisor: Supervisor;
   readonly #chronicle: Chronicle;
   readonly #facts: OverviewFacts;
   readonly #startedAt = Date.now();
+  readonly #versionOf = nodeVersions();
+  readonly #numbers = new SlotNumbers();
   /** CPU time of each process at the last look. */
-  #looks = new Map<number, { at: number; cpuTicks: number }>();
+  #looks = new Map<number, Look>();
 
   constructor(supervisor: Supervisor, chronicle: Chronicle, facts: OverviewFacts) {
     this.#supervisor = supervisor;
@@ -32,9 +42,13 @@ export class Overviews {
     this.#facts = facts;
   }
 
-  now(): Overview {
-    const looks = new Map<number, { at: number; cpuTicks: number }>();
-    const apps = this.#supervisor.status().map((app) => this.#app(app, looks));
+  /** Never rejects; waits for a Node binary that is met for the first time to say its version. */
+  async now(): Promise<Overview> {
+    const versions = await this.#versions();
+    const looks = new Map<number, Look>();
+    const status = this.#supervisor.status();
+    this.#numbers.keepOnly(status.map(({ name }) => name));
+    const apps = status.map((app) => this.#app(app, looks, versions));
     this.#looks = looks;
     return {
       version: OVERVIEW_VERSION,
@@ -45,12 +59,29 @@ export class Overviews {
         startedAt: this.#startedAt,
         home: this.#facts.home,
         user: userName(),
+        admin: this.#supervisor.admin.address,
       },
       apps,
     };
   }
 
-  #app(status: AppStatus, looks: Map<number, { at: number; cpuTicks: number }>): AppOverview {
+  /** By binary, of all apps there are. */
+  async #versions(): Promise<ReadonlyMap<string, string | null>> {
+    const named = this.#supervisor.status().map(({ name }) => {
+      const { options } = this.#supervisor.configuration(name);
+      return interpreterOf(options);
+    });
+    const asked = [...new Set(named)].map(
+      async (binary) => [binary, await this.#versionOf(binary)] as const,
+    );
+    return new Map(await Promise.all(asked));
+  }
+
+  #app(
+    status: AppStatus,
+    looks: Map<number, Look>,
+    versions: ReadonlyMap<string, string | null>,
+  ): AppOverview {
     const { name } = status;
     const { options } = this.#supervisor.configuration(name);
     const past = this.#chronicle.of(name);
@@ -61,6 +92,8 @@ export class Overviews {
       file: this.#supervisor.fileOf(name),
       cwd: options.cwd,
       args: options.args,
+      ...runsAs(options),
+      nodeVersion: versions.get(interpreterOf(options)) ?? null,
       since: past.since,
       configFile: this.#facts.configFileOf(name),
       restarts: [...past.restarts.values()].reduce((sum, each) => sum + each, 0),
@@ -70,16 +103,14 @@ export class Overviews {
       workers: status.workers.map((worker) => this.#worker(worker, looks)),
       slots: status.slots.map((slot) => ({
         ...slot,
+        number: this.#numbers.of(name, slot.slot),
         restarts: past.restarts.get(slot.slot) ?? 0,
         logs: this.#facts.logsOf(name, slot.slot),
       })),
     };
   }
 
-  #worker(
-    worker: WorkerStatus,
-    looks: Map<number, { at: number; cpuTicks: number }>,
-  ): WorkerOverview {
+  #worker(worker: WorkerStatus, looks: Map<number, Look>): WorkerOverview {
     const usage = worker.pid === null ? null : usageOf(worker.pid);
     if (worker.pid === null || !usage) return { ...worker, memoryBytes: null, cpuPercent: null };
     const at = performance.now();
@@ -94,6 +125,35 @@ export class Overviews {
       cpuPercent: Math.max(0, Math.round(cpuPercent * 10) / 10),
     };
   }
+}
+
+/** What holds for all workers of an app. */
+function runsAs(
+  options: AppOptions,
+): Pick<
+  AppOverview,
+  | "execMode"
+  | "interpreter"
+  | "nodeArgs"
+  | "drainTimeoutMs"
+  | "shutdownMessage"
+  | "autorestart"
+  | "autostart"
+  | "watch"
+  | "cron"
+  | "maxMemoryBytes"
+> {
+  const { nodeArgs, drainTimeoutMs, shutdownMessage } = options;
+  const { autorestart, autostart, watch, cron, maxMemoryBytes } = options;
+  return {
+    ...{ execMode: "cluster", interpreter: interpreterOf(options), nodeArgs },
+    ...{ drainTimeoutMs, shutdownMessage, autorestart, autostart },
+    ...{ watch: watch?.paths ?? null, cron, maxMemoryBytes },
+  };
+}
+
+function interpreterOf({ interpreter }: AppOptions): string {
+  return interpreter ?? process.execPath;
 }
 
 function userName(): string {

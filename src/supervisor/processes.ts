@@ -121,6 +121,7 @@ function environmentOf(launch: Launch, settings: AgentSettings, marker: string):
     HOLDFAST_SLOT: String(settings.slot),
     HOLDFAST_GENERATION: String(settings.generation),
     HOLDFAST_SUPERVISOR: marker,
+    HOLDFAST_WORKER: String(settings.worker),
     HOLDFAST_AGENT: JSON.stringify(settings),
   };
 }

@@ -1,20 +1,38 @@
 /** The apps a background supervisor should have, kept on disk with every change. */
 
+import type { AdminOptions } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
+import { HoldfastError } from "../errors.ts";
 import type { Home } from "../system/home.ts";
-import { type SavedApp, saveState } from "./state-file.ts";
+import { type LoadedState, type SavedApp, saveState } from "./state-file.ts";
 import type { Environment, Supervisor } from "./supervisor.ts";
+
+/** What somebody has written about an app. */
+interface Written {
+  readonly options: AppOptions;
+  readonly environment: Environment;
+  readonly configFile: string | null;
+}
 
 interface Entry {
   configFile: string | null;
   stopped: boolean;
+  dormant: boolean;
+  trial: Trial | null;
+}
+
+/** Options that have yet to show that they are any good, and what holds again where they are not. */
+interface Trial {
+  readonly earlier: Written & { readonly stopped: boolean };
+  readonly onDisk: "earlier" | "new";
 }
 
 export class Registry {
   readonly #supervisor: Supervisor;
   readonly #home: Home;
   readonly #entries = new Map<string, Entry>();
-  #isShutDown = false;
+  #admin: AdminOptions | null = null;
+  #isWritten = true;
   #removed: (name: string) => void = () => {};
 
   constructor(supervisor: Supervisor, home: Home) {
@@ -23,11 +41,18 @@ export class Registry {
   }
 
   /** Takes over what was saved; nothing is started and nothing written. */
-  restore(apps: readonly SavedApp[]): void {
-    for (const { options, environment, configFile, stopped } of apps) {
+  restore({ apps, admin }: Pick<LoadedState, "apps" | "admin">): void {
+    this.#admin = admin;
+    for (const { options, environment, configFile, stopped, dormant } of apps) {
       this.#supervisor.add(options, environment);
-      this.#entries.set(options.name, { configFile, stopped });
+      this.#entries.set(options.name, { configFile, stopped, dormant, trial: null });
     }
+  }
+
+  /** Takes over how the admin server is reached; it is to survive, but nothing is written yet. */
+  admit(admin: AdminOptions | null): void {
+    this.#admin = admin;
+    this.#isWritten = false;
   }
 
   /** Calls back when an app is gone. */
@@ -56,45 +81,115 @@ export class Registry {
     return this.#entries.get(name)?.stopped ?? false;
   }
 
-  add(options: AppOptions, environment: Environment, configFile: string | null): void {
-    this.#supervisor.add(options, environment);
-    this.#entries.set(options.name, { configFile, stopped: !options.autostart });
+  /** It was shut down with the supervisor: it does not start by itself until it is started or resurrected. */
+  isDormant(name: string): boolean {
+    return this.#entries.get(name)?.dormant ?? false;
   }
 
-  configure(options: AppOptions, environment: Environment, configFile: string | null): void {
+  add({ options, environment, configFile }: Written): void {
+    this.#supervisor.add(options, environment);
+    const stopped = !options.autostart;
+    this.#entries.set(options.name, { configFile, stopped, dormant: false, trial: null });
+    this.#isWritten = false;
+  }
+
+  configure({ options, environment, configFile }: Written): void {
     this.#supervisor.configure(options, environment);
     const entry = this.#entries.get(options.name);
-    if (entry) entry.configFile = configFile;
+    if (entry) Object.assign(entry, { configFile, trial: null });
+    this.#isWritten = false;
   }
 
+  /**
+   * The same, until `settle` says whether they hold. `onDisk`: what runs again if the supervisor dies
+   * before; for an app that serves that is what it serves with.
+   */
+  tryOut(written: Written, onDisk: Trial["onDisk"]): void {
+    const { name } = written.options;
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    const { configFile, stopped } = entry;
+    const earlier = { ...this.#supervisor.configuration(name), configFile, stopped };
+    this.configure(written);
+    entry.trial = { earlier, onDisk };
+  }
+
+  /** Options that were tried hold from now on, or those of before do again; nothing where none are tried. */
+  settle(name: string, isGood: boolean): void {
+    const entry = this.#entries.get(name);
+    const earlier = entry?.trial?.earlier;
+    if (!entry || !earlier) return;
+    entry.trial = null;
+    this.#isWritten = false;
+    if (isGood) return;
+    this.configure(earlier);
+    // A stop that was asked for meanwhile stays.
+    entry.stopped ||= earlier.stopped;
+  }
+
+  /** Another number of workers, whichever options will hold. */
+  resize(name: string, instances: AppOptions["instances"]): void {
+    const trial = this.#entries.get(name)?.trial ?? null;
+    const { options, environment } = this.#supervisor.configuration(name);
+    const configFile = this.configFileOf(name);
+    this.configure({ options: { ...options, instances }, environment, configFile });
+    const entry = this.#entries.get(name);
+    if (!entry || !trial) return;
+    const earlier = { ...trial.earlier, options: { ...trial.earlier.options, instances } };
+    entry.trial = { ...trial, earlier };
+  }
+
+  /** It should be there no longer; `remove` is to follow. */
+  drop(name: string): void {
+    if (this.#entries.delete(name)) this.#isWritten = false;
+  }
+
+  /** Resolves when the app is stopped and its name is free. */
   async remove(name: string): Promise<void> {
-    this.#entries.delete(name);
+    this.drop(name);
     await this.#supervisor.remove(name);
     this.#removed(name);
   }
 
   setStopped(name: string, stopped: boolean): void {
     const entry = this.#entries.get(name);
-    if (entry) entry.stopped = stopped;
-    if (!stopped) this.#isShutDown = false;
+    if (!entry || (entry.stopped === stopped && !entry.dormant)) return;
+    entry.stopped = stopped;
+    entry.dormant = false;
+    this.#isWritten = false;
   }
 
-  /** By command: nothing starts by itself next time. */
+  /** By command: nothing that is here starts by itself next time. */
   setShutDown(): void {
-    this.#isShutDown = true;
+    for (const entry of this.#entries.values()) entry.dormant = !entry.stopped;
+    this.#isWritten = false;
   }
 
   /** Writes what should run. Throws HF_STATE_UNWRITABLE. */
   save(): void {
-    saveState(this.#home, {
-      isShutDown: this.#isShutDown,
-      apps: this.names().map((name) => this.#saved(name)),
-    });
+    saveState(
+      this.#home,
+      [...this.#entries].map(([name, entry]) => this.#saved(name, entry)),
+      this.#admin,
+    );
+    this.#isWritten = true;
   }
 
-  #saved(name: string): SavedApp {
-    const { options, environment } = this.#supervisor.configuration(name);
-    const { configFile, stopped } = this.#entries.get(name) ?? { configFile: null, stopped: false };
-    return { options, environment, configFile, stopped };
+  /** Writes what should run where it has changed; the error where that cannot be written: work goes on without. */
+  note(): HoldfastError | null {
+    if (this.#isWritten) return null;
+    try {
+      this.save();
+      return null;
+    } catch (error) {
+      if (error instanceof HoldfastError) return error;
+      throw error;
+    }
+  }
+
+  #saved(name: string, { configFile, stopped, dormant, trial }: Entry): SavedApp {
+    const now: Written = { ...this.#supervisor.configuration(name), configFile };
+    const { options, environment, ...more } = trial?.onDisk === "earlier" ? trial.earlier : now;
+    return { options, environment, configFile: more.configFile, stopped, dormant };
   }
 }

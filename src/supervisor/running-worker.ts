@@ -5,6 +5,7 @@ import type { Exit } from "../core/worker.ts";
 import type { WorkerOutput } from "../logs/worker-output.ts";
 import { oomKills, processState } from "../system/proc.ts";
 import type { WorkerProcess } from "./processes.ts";
+import { noSigns, type Signs } from "./signs.ts";
 
 export class RunningWorker {
   readonly process: WorkerProcess;
@@ -17,6 +18,7 @@ export class RunningWorker {
   /** It has asked for an address, and why one could not be had. */
   hasListened = false;
   portFault: Error | null = null;
+  readonly signs: Signs = noSigns();
   #wasStopped = false;
 
   constructor(process: WorkerProcess, output: WorkerOutput) {
@@ -41,6 +43,7 @@ export class RunningWorker {
       heapExhausted: saysHeapExhausted(this.output.last()),
       oomKilled: kills !== null && this.#oomKillsAtStart !== null && kills > this.#oomKillsAtStart,
       stopped: this.#wasStopped,
+      hang: this.signs.hang,
     };
   }
 

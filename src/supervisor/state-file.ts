@@ -1,8 +1,10 @@
 /** What should run, on disk: versioned, replaced atomically, and never thrown away when it cannot be read. */
 
 import { readFileSync, renameSync } from "node:fs";
+import { type AdminOptions, adminInput, readAdmin } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
 import { inputOf } from "../config/input.ts";
+import { clean, nameKind } from "../config/name.ts";
 import { parseConfig } from "../config/parse.ts";
 import { HoldfastError } from "../errors.ts";
 import { replaceFile } from "../system/atomic-file.ts";
@@ -18,27 +20,31 @@ export interface SavedApp {
   readonly configFile: string | null;
   /** It should not run until it is started again. */
   readonly stopped: boolean;
+  /** It was shut down by command together with its supervisor: it waits for `start` or `resurrect`. */
+  readonly dormant: boolean;
 }
 
-export interface SavedState {
-  /** The supervisor was shut down by command: nothing starts by itself until `resurrect`. */
-  readonly isShutDown: boolean;
+export interface LoadedState {
   readonly apps: readonly SavedApp[];
-}
-
-export interface LoadedState extends SavedState {
+  readonly admin: AdminOptions | null;
   /** What was found wrong and done about it, for people. */
   readonly notices: readonly string[];
 }
 
 const GONE = "The state was gone; the one before it was taken instead.";
-const NOTHING: LoadedState = { isShutDown: false, apps: [], notices: [] };
+const NOTHING: LoadedState = { apps: [], admin: null, notices: [] };
 
 /** Writes the state; the one of before stays beside it. Throws HF_STATE_UNWRITABLE; the old state is whole then. */
-export function saveState({ stateFile }: Home, { isShutDown, apps }: SavedState): void {
+export function saveState(
+  { stateFile }: Home,
+  apps: readonly SavedApp[],
+  admin: AdminOptions | null = null,
+): void {
   const saved = {
     version: VERSION,
-    isShutDown,
+    // For versions that know of no `dormant`: none starts there rather than one that should not.
+    isShutDown: apps.some(({ dormant }) => dormant),
+    admin: adminInput(admin),
     apps: apps.map((app) => ({ ...app, options: inputOf(app.options) })),
   };
   try {
@@ -55,19 +61,22 @@ export function saveState({ stateFile }: Home, { isShutDown, apps }: SavedState)
  */
 export function loadState({ stateFile }: Home): LoadedState {
   const current = attempt(stateFile);
-  if (current?.ok) return { ...current.state, notices: [] };
+  if (current?.ok) return current.state;
   const before = attempt(lastGood(stateFile));
-  if (current === null) return before?.ok ? { ...before.state, notices: [GONE] } : NOTHING;
+  if (current === null) return before?.ok ? noticed(before.state, GONE) : NOTHING;
   const aside = `${stateFile}.unreadable-${new Date().toISOString().replaceAll(/[-:.]/g, "")}`;
   renameSync(stateFile, aside);
   const notice = `The state could not be read (${current.reason}); it is kept as ${aside}.`;
-  if (!before?.ok)
-    return { ...NOTHING, notices: [`${notice} There is no older one: no app is known.`] };
-  return { ...before.state, notices: [`${notice} The one before it was taken instead.`] };
+  if (!before?.ok) return noticed(NOTHING, `${notice} There is no older one: no app is known.`);
+  return noticed(before.state, `${notice} The one before it was taken instead.`);
+}
+
+function noticed(state: LoadedState, first: string): LoadedState {
+  return { ...state, notices: [first, ...state.notices] };
 }
 
 type Attempt =
-  | { readonly ok: true; readonly state: SavedState }
+  | { readonly ok: true; readonly state: LoadedState }
   | { readonly ok: false; readonly reason: string };
 
 function lastGood(file: string): string {
@@ -91,17 +100,67 @@ function attempt(file: string): Attempt | null {
   }
 }
 
-function stateIn(value: unknown, file: string): SavedState {
-  const found = (value ?? {}) as { version?: unknown; isShutDown?: unknown; apps?: unknown };
+function stateIn(value: unknown, file: string): LoadedState {
+  const found = (value ?? {}) as Raw;
   if (typeof found.version === "number" && found.version > VERSION) {
     throw new HoldfastError("HF_STATE_NEWER", { file, version: found.version });
   }
   if (found.version !== VERSION || !Array.isArray(found.apps)) throw new Error("it is no state");
-  return { isShutDown: found.isShutDown === true, apps: found.apps.map(appIn) };
+  const { apps, notices } = renamed(found.apps);
+  return {
+    apps: apps.map((app) => appIn(app, found.isShutDown === true)),
+    admin: adminIn(found.admin),
+    notices,
+  };
 }
 
-function appIn(value: unknown): SavedApp {
-  const { options, environment, configFile, stopped } = (value ?? {}) as Record<string, unknown>;
+type Raw = Readonly<Record<string, unknown>>;
+
+/** Earlier versions allowed names that no command can mean: such an app goes on under another one. */
+function renamed(found: readonly unknown[]): { apps: readonly Raw[]; notices: readonly string[] } {
+  const read = found.map((app) => {
+    const raw = (app ?? {}) as Raw;
+    return { raw, options: (raw.options ?? {}) as Raw };
+  });
+  const names = new Map<unknown, string>();
+  const taken = new Set(read.map(({ options }) => options.name));
+  for (const { options } of read) {
+    if (typeof options.name !== "string" || nameKind.read(options.name).ok) continue;
+    let name = clean(options.name) || "app";
+    while (taken.has(name)) name += "-app";
+    taken.add(name);
+    names.set(options.name, name);
+  }
+  const nameOf = (name: unknown): unknown => names.get(name) ?? name;
+  const apps = read.map(({ raw, options }) => {
+    const dependsOn = Array.isArray(options.dependsOn) ? options.dependsOn.map(nameOf) : undefined;
+    const namespace = allowed(options.namespace);
+    const input = { ...options, name: nameOf(options.name), namespace, dependsOn };
+    return { ...raw, options: input };
+  });
+  const notices = [...names].map(
+    ([before, now]) => `The app "${before}" is called "${now}" now: commands could not mean it.`,
+  );
+  return { apps, notices };
+}
+
+function allowed(name: unknown): unknown {
+  return typeof name === "string" ? clean(name) || name : name;
+}
+
+/** Earlier versions have none. */
+function adminIn(found: unknown): AdminOptions | null {
+  if (found === undefined) return null;
+  const reading = readAdmin(found);
+  if (reading.ok) return reading.value;
+  throw new HoldfastError("HF_CONFIG_INVALID", { faults: reading.faults });
+}
+
+/** `isShutDown`: what earlier versions wrote for all apps at once. */
+function appIn(
+  { options, environment, configFile, stopped, dormant }: Raw,
+  isShutDown: boolean,
+): SavedApp {
   const parsed = parseConfig(options);
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
   const [app] = parsed.value;
@@ -111,6 +170,7 @@ function appIn(value: unknown): SavedApp {
     environment: isVariables(environment) ? environment : null,
     configFile: typeof configFile === "string" ? configFile : null,
     stopped: stopped === true,
+    dormant: stopped !== true && (typeof dormant === "boolean" ? dormant : isShutDown),
   };
 }
 

@@ -2,16 +2,14 @@
 
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import type { AppOptions, ConfigInput } from "../config/app.ts";
-import { resolveInstances } from "../config/instances.ts";
-import { parseConfig } from "../config/parse.ts";
+import type { AdminOptions } from "../config/admin.ts";
+import type { AppOptions, InstancesInput } from "../config/app.ts";
+import { sizeFor } from "../config/instances.ts";
 import type { AppStatus } from "../core/snapshot.ts";
 import { HoldfastError } from "../errors.ts";
 import { type Outlets, outletsFor } from "../logs/outlet.ts";
-import type { LogStore } from "../logs/store.ts";
-import type { OutputSink } from "../logs/worker-output.ts";
 import { usableCpus } from "../system/cpus.ts";
-import { packageNameOf } from "../system/places.ts";
+import { type Admin, adminOf } from "./admin.ts";
 import {
   reloadApp,
   restartApp,
@@ -24,19 +22,15 @@ import {
   type WaitOptions,
 } from "./app-control.ts";
 import { AppRunner } from "./app-runner.ts";
+import type { SupervisorSettings } from "./create.ts";
 import type { SupervisorEvents } from "./events.ts";
+import { SupervisorMetrics } from "./metrics.ts";
+import { Pulse } from "./pulse.ts";
 import { startInOrder } from "./start-order.ts";
-import { sweep } from "./sweep.ts";
+import { Sweeper } from "./sweep.ts";
 
 /** Worker ids of different apps must differ: they are `cluster.worker.id` and name processes in logs. */
 const IDS_PER_APP = 1_000_000;
-
-export interface SupervisorSettings {
-  /** Where workers' output goes. Default: whole lines, raw, to this process's stdout and stderr. */
-  readonly output?: OutputSink;
-  /** Workers write to files of this store instead, past this process; see docs/logs.md. */
-  readonly logs?: LogStore;
-}
 
 /** Variables an app inherits; null: those of the supervisor's own process. */
 export type Environment = Readonly<Record<string, string>> | null;
@@ -53,15 +47,26 @@ export interface AppTarget extends WaitOptions {
 export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #runners = new Map<string, AppRunner>();
   readonly #marker = `${process.pid}-${randomBytes(6).toString("hex")}`;
+  readonly #sweeper = new Sweeper(this.#marker, () => this.#all());
   /** Apps that are being removed. */
   readonly #leaving = new Map<string, AppRunner>();
   /** Apps that are to start when those they depend on are ready, unless they are stopped before. */
   readonly #toStart = new Set<string>();
   readonly #outlets: Outlets;
+  readonly #pulse = new Pulse();
+  readonly #metrics = new SupervisorMetrics(() => [...this.#runners.values()]);
   #firstWorkerId = 1;
+  /** Metrics and probes over HTTP. */
+  readonly admin: Admin;
 
-  constructor(apps: readonly AppOptions[], settings: SupervisorSettings = {}) {
+  /** Throws HF_ADMIN_UNPROTECTED or HF_ADMIN_TOKEN_INVALID. */
+  constructor(
+    apps: readonly AppOptions[],
+    settings: SupervisorSettings = {},
+    admin: AdminOptions | null = null,
+  ) {
     super();
+    this.admin = adminOf(this, () => [...this.#runners.values()], admin);
     this.#outlets = outletsFor(settings);
     settings.logs?.onFault((fault) => this.emit("log:fault", fault));
     for (const options of apps) this.add(options);
@@ -73,12 +78,17 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (this.#runners.has(name) || this.#leaving.has(name))
       throw new HoldfastError("HF_APP_EXISTS", { app: name });
     const runner = new AppRunner(options, {
-      emit: (event, ...args) =>
-        void (this.emit as (event: string, ...rest: unknown[]) => boolean)(event, ...args),
+      emit: (event, ...args) => {
+        if (event === "worker:exit") this.#sweeper.soon();
+        this.#metrics.hear(event, ...args);
+        (this.emit as (event: string, ...rest: unknown[]) => boolean)(event, ...args);
+      },
       outlets: this.#outlets,
       marker: this.#marker,
+      pulse: this.#pulse,
+      metrics: this.#metrics.store,
       firstWorkerId: this.#firstWorkerId,
-      instances: resolveInstances(options.instances, usableCpus().count),
+      instances: sizeFor(options.instances, usableCpus().count, null),
       environment,
     });
     this.#firstWorkerId += IDS_PER_APP;
@@ -93,6 +103,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#leaving.set(name, runner);
     await stopApp(runner);
     this.#leaving.delete(name);
+    this.#metrics.store.forget(name);
+    this.#sweeper.sweep("left");
   }
 
   /**
@@ -103,10 +115,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const runner = this.#runner({ app: options.name });
     runner.reconfigure(options, environment);
     if (runner.app.status === "running") return;
-    runner.dispatch({
-      type: "scale",
-      size: resolveInstances(options.instances, usableCpus().count),
-    });
+    const now = runner.app.status === "idle" ? null : runner.app.size;
+    runner.dispatch({ type: "scale", size: sizeFor(options.instances, usableCpus().count, now) });
   }
 
   /**
@@ -118,12 +128,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (target.app !== undefined) return startApp(this.#runner(target), target);
     const own = [...this.#runners.values()].filter(({ options }) => options.autostart);
     for (const { options } of own) this.#toStart.add(options.name);
+    const opened = this.admin.open();
     const failures = await startInOrder(
       own.map(({ options }) => options.name),
       (app) => this.#runner({ app }).options.dependsOn,
       (app, dependency) => this.#startAfter(app, dependency, target),
       (failure) => failure !== null,
     );
+    await opened;
     const first = failures.find((failure) => failure !== null);
     if (first) throw first;
   }
@@ -131,9 +143,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Drains and stops every app, or one; resolves when no process is left. May be called at any time, twice too. */
   async stop(target: AppTarget = {}): Promise<void> {
     const chosen = target.app === undefined ? this.#all() : [this.#runner(target)];
+    if (target.app === undefined) {
+      this.admin.stopping();
+      this.emit("stopping");
+    }
     for (const { options } of chosen) this.#toStart.delete(options.name);
     await Promise.all(chosen.map((runner) => stopApp(runner, target)));
-    if (target.app === undefined) sweep(this.#marker);
+    this.#sweeper.sweep(target.app === undefined ? "all" : "left");
+    if (target.app === undefined) await this.admin.close();
   }
 
   /** Cuts short a stop under way: connections that still drain have this many milliseconds. Default 1000. */
@@ -156,12 +173,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return restartApp(this.#runner(target), target.slots ?? "all", target);
   }
 
-  /** Changes the number of workers: a number, "max", a negative number or a percentage, as in the options. */
-  async scale(instances: AppOptions["instances"], target: AppTarget = {}): Promise<void> {
-    const runner = this.#runner(target);
-    const checked = parseConfig({ script: runner.options.script, instances });
-    if (!checked.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: checked.faults });
-    return scaleApp(runner, resolveInstances(instances, usableCpus().count), target);
+  /** Changes the number of workers, to a fixed one or a range, as in the options. */
+  async scale(instances: InstancesInput, target: AppTarget = {}): Promise<void> {
+    return scaleApp(this.#runner(target), instances, target);
   }
 
   /** The options an app runs with, and what it inherits. */
@@ -196,6 +210,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return [...this.#runners.values()].map(statusOf);
   }
 
+  /** Metrics of all apps, as Prometheus text or, where `accept` asks for it, OpenMetrics. Waits for no worker. */
+  metrics(accept?: string): Promise<{ readonly contentType: string; readonly body: string }> {
+    return this.#metrics.render(accept);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -227,21 +246,4 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (!runner) throw new HoldfastError("HF_NO_SUCH_APP", { app: name, known });
     return runner;
   }
-}
-
-/**
- * Creates a supervisor for one app, a list of apps, or `{ apps: [...] }`; the options are those of
- * docs/options.md. Nothing is started yet. Throws HF_CONFIG_INVALID with every fault at once.
- *
- * @example
- * await using supervisor = createSupervisor({ script: "server.js", instances: 4 });
- * await supervisor.start();
- */
-export function createSupervisor(
-  input: ConfigInput,
-  settings: SupervisorSettings = {},
-): Supervisor {
-  const parsed = parseConfig(input, { directory: process.cwd(), packageNameOf });
-  if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
-  return new Supervisor(parsed.value, settings);
 }

@@ -1,12 +1,11 @@
 /** What agents tell the supervisor, and what follows from it. Nothing a worker says is trusted. */
 
-import { basename } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { acceptors } from "../core/effects.ts";
-import { isHolding } from "../core/worker.ts";
+import { isHolding, type Worker } from "../core/worker.ts";
 import { HoldfastError } from "../errors.ts";
 import type { AgentMessage, ListenRequest } from "../link/agent-messages.ts";
-import { holderOfPath, holderOfPort } from "../system/proc.ts";
+import { holderOfPath, holderOfPort, programOf } from "../system/proc.ts";
 import type { AppRunner } from "./app-runner.ts";
 import { addressOf } from "./listeners.ts";
 import type { Handle } from "./node-internals.ts";
@@ -27,6 +26,7 @@ export function hearWorker(
     case "listen":
       return hearListen(runner, id, message.seq, message.request);
     case "listening":
+      runner.health.met(id);
       runner.dispatch({ type: "worker-listening", worker: id });
       return runner.gatekeeper.tell();
     case "close":
@@ -34,6 +34,7 @@ export function hearWorker(
       if (isHolding(worker)) runner.listeners.close(id, message.key);
       return;
     case "ready":
+      runner.health.met(id);
       return runner.dispatch({ type: "worker-ready", worker: id });
     case "probe":
       running.probe = String(message.result).slice(0, LONGEST_TEXT);
@@ -42,23 +43,60 @@ export function hearWorker(
       running.uncaught = String(message.text).slice(0, LONGEST_TEXT);
       return;
     case "load":
-      return runner.gatekeeper.heard(id, message.open, message.taken);
     case "pass":
-      running.process.send({ t: "passed" });
-      if (handle) runner.gatekeeper.pass(id, message.key, handle);
-      return;
     case "accept":
-      return runner.gatekeeper.accepted(id, message.offer);
     case "refuse":
-      return runner.gatekeeper.refused(id, message.offer);
     case "limit":
-      return runner.dispatch({
-        type: "worker-accepting",
-        worker: id,
-        accepting: message.reached !== true,
-      });
+      return hearTraffic(runner, id, message, handle);
+    case "beat":
+      runner.metrics.hearBeat(runner.options.name, worker, message.stats);
+      runner.autoscale.heard(id, message.stats);
+      return runner.health.beat(id, message.stats);
+    case "metrics":
+      return hearMetrics(runner, worker, message);
+    case "hung":
+      return runner.health.hung(id, message.stack, message.debugger);
+    case "health":
+      return runner.health.probed(id, message.fault);
     case "released":
       return runner.dispatch({ type: "worker-released", worker: id });
+  }
+}
+
+/** Of an app that is not to be measured nothing is kept. */
+function hearMetrics(
+  { options, metrics: store }: AppRunner,
+  worker: Worker,
+  { metrics, dropped }: Extract<AgentMessage, { t: "metrics" }>,
+): void {
+  if (options.metrics === null) return;
+  const { maxSeries } = options.metrics;
+  store.hearMetrics(options.name, worker, { metrics, dropped, maxSeries });
+}
+
+/** Who has how many connections, and which may go where. */
+function hearTraffic(
+  runner: AppRunner,
+  id: number,
+  message: Extract<AgentMessage, { t: "load" | "pass" | "accept" | "refuse" | "limit" }>,
+  handle: Handle | undefined,
+): void {
+  const { gatekeeper, workers } = runner;
+  switch (message.t) {
+    case "load":
+      return gatekeeper.heard(id, message.open, message.taken);
+    case "pass":
+      workers.get(id)?.process.send({ t: "passed" });
+      if (handle) gatekeeper.pass(id, message.key, handle);
+      return;
+    case "accept":
+      return gatekeeper.accepted(id, message.offer);
+    case "refuse":
+      return gatekeeper.refused(id, message.offer);
+    case "limit": {
+      const accepting = message.reached !== true;
+      return runner.dispatch({ type: "worker-accepting", worker: id, accepting });
+    }
   }
 }
 
@@ -82,7 +120,7 @@ async function listen(
   running.hasListened = true;
   // The app may have an answer to this, such as the next port: it hears of it as under plain Node.
   if (bound.errno !== 0) running.portFault = explain(request, bound.errno);
-  else if (isFirst(runner, id)) {
+  else if (isFirst(runner, id, request.key)) {
     // Listening makes it ready, so it must be reachable when it says that it listens.
     runner.gatekeeper.introduce(id);
     runner.listeners.welcome(id, request.key);
@@ -102,10 +140,11 @@ export function lacksAddress(runner: AppRunner, id: number): HoldfastError | nul
   return isCause ? portFault : null;
 }
 
-/** Nobody accepts yet, and listening is all this worker needs to be ready. */
-function isFirst(runner: AppRunner, id: number): boolean {
+/** Nobody accepts at the address yet, and listening is all this worker needs to be ready. */
+function isFirst(runner: AppRunner, id: number, key: string): boolean {
   const isStarting = runner.worker(id)?.phase === "starting";
-  return runner.policy.ready === "listen" && isStarting && acceptors(runner.app).length === 0;
+  const isAnswered = runner.listeners.isAnswered(key, acceptors(runner.app));
+  return runner.policy.ready === "listen" && isStarting && !isAnswered;
 }
 
 /** An address that cannot be had, with the process that has it where /proc tells. */
@@ -119,12 +158,6 @@ function explain(request: ListenRequest, errno: number): Error {
       : holderOfPort(request.address, request.port);
   const text = holder ? `process ${holder.pid} (${programOf(holder.command)})` : null;
   return new HoldfastError("HF_PORT_IN_USE", { address, holder: text });
-}
-
-/** `node server.js` of a whole command line: options, code after -e, and what follows may hold secrets. */
-function programOf(command: string): string {
-  const [program = "", first = ""] = command.split(/\s+/);
-  return `${basename(program)} ${first.startsWith("-") ? "" : basename(first)}`.trim();
 }
 
 function isListenRequest(request: unknown): request is ListenRequest {

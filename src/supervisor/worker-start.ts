@@ -1,5 +1,7 @@
 /** How a worker comes to be, and how its app hears of what becomes of it. */
 
+import { HEALTH_DEFAULTS } from "../config/health.ts";
+import { METRICS_DEFAULTS } from "../config/observe.ts";
 import type { Worker } from "../core/worker.ts";
 import type { Outlets } from "../logs/outlet.ts";
 import type { AppRunner } from "./app-runner.ts";
@@ -29,6 +31,9 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     generation,
     probe: probePath(options),
     shutdownMessage: options.shutdownMessage,
+    health: options.health ?? HEALTH_DEFAULTS,
+    hangTimeoutMs: options.hangTimeoutMs,
+    metrics: { ...(options.metrics ?? METRICS_DEFAULTS), collect: options.metrics !== null },
   };
   const outlet = around.outlets(options, slot);
   const listener = listenerOf(runner, id);

@@ -1,10 +1,11 @@
 /** Finds and reads configuration files of every kind; what they mean is config's part. */
 
 import { readFileSync, statSync } from "node:fs";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path";
 import JSON5 from "json5";
 import { HoldfastError } from "../errors.ts";
 import { type Evaluation, evaluate, lineIn, syntaxLine } from "./config-loader.ts";
+import { workingDirectory } from "./working-directory.ts";
 
 export interface ConfigFile {
   /** What the file holds or exports, not checked in any way. */
@@ -49,9 +50,9 @@ export async function readConfigFile(
 ): Promise<ConfigFile> {
   if (file === "-") {
     const value = parseJson("-", await textOf(settings.input ?? process.stdin));
-    return { value, path: "-", directory: process.cwd(), pm2Defaults: false };
+    return { value, path: "-", directory: workingDirectory(), pm2Defaults: false };
   }
-  const path = resolve(file);
+  const path = isAbsolute(file) ? resolve(file) : resolve(workingDirectory(), file);
   const text = textIn(path);
   const value =
     kindOf(path) === "json" ? parseJson(path, text) : await exportOf(path, settings.timeoutMs);

@@ -1,7 +1,7 @@
 /** What stands at a path: a file, a directory, nothing; and what a directory's entry point is. */
 
 import { readFileSync, realpathSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { HoldfastError } from "../errors.ts";
 
 export interface Place {
@@ -99,6 +99,19 @@ export function packageNameOf(directory: string): string | null {
   try {
     const name = packageOf(directory)?.name;
     return typeof name === "string" && name !== "" ? name : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The version in the nearest package.json above a file; null where there is none. Never throws. */
+export function packageVersionAbove(file: string): string | null {
+  const directory = dirname(file);
+  if (directory === file) return null;
+  try {
+    const found = packageOf(directory);
+    if (found === null) return packageVersionAbove(directory);
+    return typeof found.version === "string" ? found.version : null;
   } catch {
     return null;
   }

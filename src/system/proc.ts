@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { endianness } from "node:os";
+import { basename } from "node:path";
 import { oomKillsIn } from "./cgroup.ts";
 import { readText } from "./read.ts";
 import { listenersIn, unixSocketsIn } from "./sockets.ts";
@@ -16,6 +17,8 @@ export interface Holder {
 }
 
 const LONGEST_COMMAND = 200;
+/** O_CLOEXEC, the same on every Linux that Node runs on. */
+const CLOSE_ON_EXEC = 0o2000000;
 
 /** The state's letter: R running, S sleeping, D waiting for a device, T stopped, Z zombie. */
 export function processState(pid: number): string | null {
@@ -67,6 +70,12 @@ export function holderOfPort(address: string | null, port: number): Holder | nul
   return holderOf(listenersIn(tables, address, port, endianness()));
 }
 
+/** `node server.js` of a whole command line: options, code after -e, and what follows may hold secrets. */
+export function programOf(command: string): string {
+  const [program = "", first = ""] = command.split(/\s+/);
+  return `${basename(program)} ${first.startsWith("-") ? "" : basename(first)}`.trim();
+}
+
 /** The process that has a UNIX socket bound to `path`, written as it was bound. */
 export function holderOfPath(path: string): Holder | null {
   return holderOf(unixSocketsIn(readText("/proc/net/unix") ?? "", path));
@@ -77,15 +86,41 @@ export function holderOfPath(path: string): Holder | null {
  * left its process group and lost its parents is still found by it. In ascending order.
  */
 export function pidsWithEnvironment(name: string, value: string): readonly number[] {
-  const wanted = Buffer.from(`\0${name}=${value}\0`);
-  return pids().filter((pid) => {
-    try {
-      const environment = readFileSync(`/proc/${pid}/environ`);
-      return Buffer.concat([Buffer.of(0), environment, Buffer.of(0)]).includes(wanted);
-    } catch {
-      return false;
-    }
-  });
+  return pids().filter((pid) => environmentOf(pid).includes(`\0${name}=${value}\0`));
+}
+
+/** The variable as the process was started with it; null where it was not, or where we may not look. */
+export function variableOf(pid: number, name: string): string | null {
+  const environment = environmentOf(pid);
+  const found = environment.indexOf(`\0${name}=`);
+  if (found < 0) return null;
+  const start = found + name.length + 2;
+  return environment.slice(start, environment.indexOf("\0", start));
+}
+
+/**
+ * Descriptors above 2 that every child of this process would inherit. Node opens its own with
+ * O_CLOEXEC (open(2)); those without it were somebody's before this process began.
+ */
+export function inheritedDescriptors(): readonly number[] {
+  return entries("/proc/self/fdinfo")
+    .map(Number)
+    .filter((descriptor) => descriptor > 2 && isInherited(descriptor));
+}
+
+function isInherited(descriptor: number): boolean {
+  const info = readText(`/proc/self/fdinfo/${descriptor}`) ?? "";
+  const flags = /^flags:\s+([0-7]+)/m.exec(info)?.[1];
+  return flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
+}
+
+/** NUL before, between and after the entries; one byte a character. */
+function environmentOf(pid: number): string {
+  try {
+    return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}\0`;
+  } catch {
+    return "";
+  }
 }
 
 /** Out-of-memory kills in this process's control group so far; null where nobody counts them. */

@@ -32,6 +32,7 @@ function app(name: string, more: object = {}): SavedApp {
     environment: { PATH: "/bin", SECRET: "s" },
     configFile: null,
     stopped: false,
+    dormant: false,
   };
 }
 
@@ -124,19 +125,20 @@ describe("the claim to a home", () => {
 
 describe("the state file", () => {
   it("gives back what was saved, is its owner's alone, and keeps the one before", () => {
-    const first = { isShutDown: false, apps: [app("api"), app("mail", { env: { A: "1" } })] };
-    saveState(home, first);
-    expect(loadState(home)).toEqual({ ...first, notices: [] });
+    const first = [app("api"), { ...app("mail", { env: { A: "1" } }), dormant: true }];
+    const admin = { listen: { host: "::1", port: 9464 }, token: null, tokenFile: "/t" };
+    saveState(home, first, admin);
+    expect(loadState(home)).toEqual({ apps: first, admin, notices: [] });
     expect(statSync(home.stateFile).mode & 0o777).toBe(0o600);
-    saveState(home, { isShutDown: true, apps: [] });
-    expect(loadState(home)).toMatchObject({ isShutDown: true, apps: [] });
+    saveState(home, []);
+    expect(loadState(home).apps).toEqual([]);
     expect(readFileSync(`${home.stateFile}.last-good`, "utf8")).toContain("mail");
   });
 
   it("that is cut short, empty or nonsense is kept aside, and the one before taken", () => {
     for (const damage of ["", '{"version":1,"apps":[{"opt', "null", '{"version":1,"apps":[{}]}']) {
-      saveState(home, { isShutDown: false, apps: [app("api")] });
-      saveState(home, { isShutDown: false, apps: [app("api"), app("new")] });
+      saveState(home, [app("api")]);
+      saveState(home, [app("api"), app("new")]);
       writeFileSync(home.stateFile, damage);
       const { apps, notices } = loadState(home);
       expect(apps.map(({ options }) => options.name)).toEqual(["api"]);
@@ -152,6 +154,41 @@ describe("the state file", () => {
     }
   });
 
+  it("of an earlier Holdfast is read: shut down as a whole, and names that are no longer allowed", () => {
+    const script = "/srv/app.js";
+    const options = [
+      { name: "all", script, namespace: "all" },
+      { name: "all-app", script, dependsOn: ["all"] },
+      { name: "idle", script },
+    ];
+    const apps = options.map((each) => ({
+      options: each,
+      environment: {},
+      stopped: each.name === "idle",
+    }));
+    for (const isShutDown of [true, false]) {
+      writeFileSync(home.stateFile, JSON.stringify({ version: 1, isShutDown, apps }));
+      const read = loadState(home);
+      expect(
+        read.apps.map(({ options: { name, namespace, dependsOn }, stopped, dormant }) => [
+          ...[name, namespace, dependsOn, stopped, dormant],
+        ]),
+      ).toEqual([
+        ["all-app-app", "all-app", [], false, isShutDown],
+        ["all-app", "default", ["all-app-app"], false, isShutDown],
+        ["idle", "default", [], true, false],
+      ]);
+      expect(read.notices).toEqual([expect.stringMatching(/"all".*"all-app-app"/)]);
+    }
+    // And it finds what it knows in what this one writes.
+    saveState(home, [{ ...app("api"), dormant: true }]);
+    expect(JSON.parse(readFileSync(home.stateFile, "utf8"))).toMatchObject({
+      version: 1,
+      isShutDown: true,
+      apps: [{ options: { name: "api" }, configFile: null, stopped: false }],
+    });
+  });
+
   it("of a newer Holdfast is neither used nor touched", () => {
     const newer = '{"version":2,"apps":"otherwise"}';
     writeFileSync(home.stateFile, newer);
@@ -160,10 +197,10 @@ describe("the state file", () => {
   });
 
   it("that cannot be written says so, and the old one stays whole", () => {
-    saveState(home, { isShutDown: false, apps: [app("api")] });
+    saveState(home, [app("api")]);
     // A folder in the way of the file that is written aside: also root is stopped by it.
     mkdirSync(`${home.stateFile}.${process.pid}.tmp`);
-    expect(() => saveState(home, { isShutDown: false, apps: [] })).toThrow(
+    expect(() => saveState(home, [])).toThrow(
       expect.objectContaining({ code: "HF_STATE_UNWRITABLE" }),
     );
     expect(loadState(home).apps).toHaveLength(1);

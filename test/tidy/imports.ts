@@ -28,7 +28,10 @@ const ROOMS: Readonly<Record<string, Rights>> = {
   link: { uses: ["errors"], types: ["core/*"], packages: ["node:", "ws"] },
   agent: { uses: ["core/*", "link/*"], packages: ["node:"] },
   bus: { uses: ["errors", "core/*", "link/*"], packages: ["node:", "ws"] },
-  metrics: { uses: ["errors", "core/*", "link/*", "system/*"], packages: ["node:", "prom-client"] },
+  metrics: {
+    uses: ["errors", "core/*", "link/*", "system/*"],
+    packages: ["node:", "prom-client", "prom-client/lib/registry.js"],
+  },
   admin: {
     uses: ["errors", "config/*", "core/*", "link/*", "metrics/*", "system/*"],
     packages: ["node:", "ws"],
@@ -53,7 +56,7 @@ const ROOMS: Readonly<Record<string, Rights>> = {
         "logs/*",
         "system/*",
       ],
-      ...["supervisor/supervisor", "supervisor/background"],
+      ...["supervisor/supervisor", "supervisor/background", "supervisor/home-lock"],
     ],
     types: ["core/*"],
     packages: ["node:", "commander", "get-east-asian-width", "pino"],

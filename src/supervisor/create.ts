@@ -1,0 +1,35 @@
+/** The library's way to a supervisor: from options as a person writes them. */
+
+import type { ConfigInput } from "../config/app.ts";
+import { parseSetup } from "../config/parse.ts";
+import { HoldfastError } from "../errors.ts";
+import type { LogStore } from "../logs/store.ts";
+import type { OutputSink } from "../logs/worker-output.ts";
+import { packageNameOf } from "../system/places.ts";
+import { Supervisor } from "./supervisor.ts";
+
+export interface SupervisorSettings {
+  /** Where workers' output goes. Default: whole lines, raw, to this process's stdout and stderr. */
+  readonly output?: OutputSink;
+  /** Workers write to files of this store instead, past this process; see docs/logs.md. */
+  readonly logs?: LogStore;
+}
+
+/**
+ * Creates a supervisor for one app, a list of apps, or `{ apps: [...], admin: { listen: 9464 } }`; the options
+ * are those of docs/options.md, `admin` is in docs/admin.md. Nothing is started yet. Throws HF_CONFIG_INVALID with
+ * every fault at once, and HF_ADMIN_UNPROTECTED or HF_ADMIN_TOKEN_INVALID.
+ *
+ * @example
+ * await using supervisor = createSupervisor({ script: "server.js", instances: 4 });
+ * await supervisor.start();
+ */
+export function createSupervisor(
+  input: ConfigInput,
+  settings: SupervisorSettings = {},
+): Supervisor {
+  const parsed = parseSetup(input, { directory: process.cwd(), packageNameOf });
+  if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
+  const { apps, admin = null } = parsed.value;
+  return new Supervisor(apps, settings, admin);
+}
