@@ -2,7 +2,10 @@
 
 import { OPTIONS } from "../config/options.ts";
 
-const NAMES = Object.values(OPTIONS).map(({ name }) => name);
+/** Others are the command's own: `--metrics` is no option of an app. */
+const NAMES = Object.values(OPTIONS)
+  .filter(({ cli }) => cli !== null)
+  .map(({ name }) => name);
 
 /** Of the flags those that are options of an app; others are the command's own. */
 export function appInput(

@@ -1,19 +1,31 @@
 /** From a command to its supervisor: found, or started first. */
 
-import { HoldfastError } from "../errors.ts";
+import { existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { HoldfastError, isExplained } from "../errors.ts";
 import { type ControlClient, connectControl, RemoteError } from "../link/control-client.ts";
 import { type Home, homeAt } from "../system/home.ts";
 import { withUnixPath } from "../system/unix-path.ts";
 import { version } from "./version.ts";
+
+/** How long one that owns the home may neither answer nor let it go: it has just begun, or is about to end. */
+const SETTLED_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 100;
 
 /** The home a command means: --home, HOLDFAST_HOME, ~/.holdfast. */
 export function homeOf(flags: Record<string, unknown>): Home {
   return homeAt(typeof flags.home === "string" ? flags.home : undefined, process.env);
 }
 
-/** The supervisor of a home, null when none runs there. */
+/** The supervisor of a home, null when none runs there. Throws HF_SUPERVISOR_UNREACHABLE. */
 export async function findSupervisor(home: Home): Promise<ControlClient | null> {
-  const client = await withUnixPath(home.socket, (path) => connectControl(path, version()));
+  const dial = (): Promise<ControlClient | null> =>
+    withUnixPath(home.socket, (path) => connectControl(path, version()));
+  let client = await dial();
+  if (!client && existsSync(home.pidFile)) {
+    const { awaitOwner } = await import("./unanswered.ts");
+    client = await awaitOwner(home, dial);
+  }
   if (client && client.supervisor.version !== version()) {
     const { version: theirs, pid } = client.supervisor;
     process.stderr.write(
@@ -30,23 +42,49 @@ export async function needSupervisor(home: Home): Promise<ControlClient> {
   return client;
 }
 
-/** The same, started when there is none. Throws HF_SUPERVISOR_NOT_STARTED, or why it could not start. */
+/**
+ * The same, started when there is none. One that shuts down is waited for, and what is asked goes to the next.
+ * Throws HF_SUPERVISOR_NOT_STARTED, or why it could not start.
+ */
 export async function ensureSupervisor(
   home: Home,
   { resume = false }: { resume?: boolean } = {},
 ): Promise<ControlClient> {
-  const found = await findSupervisor(home);
-  if (found) return found;
-  // Looking at what runs does without what it takes to start it.
-  const { launchSupervisor } = await import("./launch-supervisor.ts");
-  const error = await launchSupervisor(home, resume);
-  // Somebody else's `start` may have been faster: that one is as good.
-  if (error && error.code !== "HF_ALREADY_RUNNING") throw new RemoteError(error);
-  const client = await findSupervisor(home);
-  if (client) return client;
-  if (error) throw new RemoteError(error);
-  throw new HoldfastError("HF_SUPERVISOR_NOT_STARTED", {
-    cause: "it ended at once",
-    log: home.supervisorLog,
-  });
+  const next = (): Promise<ControlClient> => findOrStart(home, resume);
+  const { lasting } = await import("./lasting.ts");
+  return lasting(await next(), next);
+}
+
+async function findOrStart(home: Home, resume: boolean): Promise<ControlClient> {
+  const until = performance.now() + SETTLED_WITHIN_MS;
+  for (;;) {
+    const found = await findUnlessEnding(home);
+    if (found) return found;
+    // Looking at what runs does without what it takes to start it.
+    const { launchSupervisor } = await import("./launch-supervisor.ts");
+    const error = await launchSupervisor(home, resume);
+    // Somebody else's `start` may have been faster: that one is as good.
+    if (error && error.code !== "HF_ALREADY_RUNNING") throw new RemoteError(error);
+    const client = await findUnlessEnding(home);
+    if (client) return client;
+    if (!error) {
+      throw new HoldfastError("HF_SUPERVISOR_NOT_STARTED", {
+        cause: "it ended at once",
+        log: home.supervisorLog,
+      });
+    }
+    if (performance.now() >= until) throw new RemoteError(error);
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+/** Null also for one that was just closing its door: nothing has been asked of it. */
+async function findUnlessEnding(home: Home): Promise<ControlClient | null> {
+  try {
+    return await findSupervisor(home);
+  } catch (error) {
+    const ending = ["HF_SUPERVISOR_LOST", "HF_SHUTTING_DOWN"];
+    if (isExplained(error) && ending.includes(error.code)) return null;
+    throw error;
+  }
 }

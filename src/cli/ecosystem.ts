@@ -2,16 +2,19 @@
 
 import { homedir } from "node:os";
 import type { AppOptions } from "../config/app.ts";
-import { type Note, parseConfig } from "../config/parse.ts";
+import { type Note, parseSetup } from "../config/parse.ts";
 import { HoldfastError } from "../errors.ts";
 import { findConfigFile, readConfigFile, readVariablesFile } from "../system/config-file.ts";
 import { packageNameOf } from "../system/places.ts";
+import { workingDirectory } from "../system/working-directory.ts";
+import type { WantedAdmin } from "./admin.ts";
 
 /** `ecosystem.config.js`, `holdfast.config.ts`, `apps.json`, `-`: never a script to run. */
 const CONFIG_FILE = /(^-$|\.config\.(json|jsonc|js|cjs|mjs|ts|mts|cts|yml|yaml)$|\.(json|ya?ml)$)/;
 
 export interface Ecosystem {
   readonly apps: readonly AppOptions[];
+  readonly admin: WantedAdmin;
   readonly file: string;
   readonly notes: readonly Note[];
 }
@@ -28,11 +31,10 @@ export async function readEcosystem(
   word: string | undefined,
   flags: Record<string, unknown>,
 ): Promise<Ecosystem> {
-  const found = word ?? findConfigFile(process.cwd());
-  if (found === null) throw new HoldfastError("HF_NO_CONFIG_FILE", { directory: process.cwd() });
+  const found = word ?? configFileHere();
   const { value, path, directory, pm2Defaults } = await readConfigFile(found);
   const envName = environmentName(flags);
-  const parsed = parseConfig(value, {
+  const parsed = parseSetup(value, {
     directory,
     packageNameOf,
     pm2Defaults,
@@ -42,7 +44,15 @@ export async function readEcosystem(
     ...(envName === undefined ? {} : { envName }),
   });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
-  return { apps: onlyAsked(parsed.value, flags), file: path, notes: parsed.notes };
+  const { apps, admin } = parsed.value;
+  return { apps: onlyAsked(apps, flags), admin, file: path, notes: parsed.notes };
+}
+
+function configFileHere(): string {
+  const directory = workingDirectory();
+  const found = findConfigFile(directory);
+  if (found === null) throw new HoldfastError("HF_NO_CONFIG_FILE", { directory });
+  return found;
 }
 
 /** For `~/` in paths; a user without a home directory has none. */

@@ -9,10 +9,12 @@ import type { Supervisor } from "../supervisor/supervisor.ts";
  */
 export function exitStatusOf(supervisor: Supervisor): () => number {
   let status = 0;
-  const isStopping = (reason: string): boolean =>
-    ["stop", "drain_timeout", "killed", "stopped"].includes(reason);
-  supervisor.on("worker:exit", ({ reason, code, signal }) => {
-    if (!isStopping(reason) || status !== 0) return;
+  // One that was replaced while the app ran on has no part in how it ended.
+  const isStopping = (app: string, reason: string): boolean =>
+    ["stop", "drain_timeout", "killed", "stopped"].includes(reason) &&
+    !supervisor.status().some((each) => each.name === app && each.status === "running");
+  supervisor.on("worker:exit", ({ app, reason, code, signal }) => {
+    if (status !== 0 || !isStopping(app, reason)) return;
     // SIGTERM ends a worker that was still booting: our own signal, no fault of the app.
     if (signal && signal !== "SIGTERM")
       status = 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);

@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type Explained, HoldfastError } from "../errors.ts";
 import type { Home } from "../system/home.ts";
+import { inheritedDescriptors } from "../system/proc.ts";
 import { isOfWorker } from "./worker-variables.ts";
 
 const CLI = fileURLToPath(new URL("../../bin/holdfast.cjs", import.meta.url));
@@ -18,6 +19,7 @@ export type News = { readonly ready: true } | { readonly ready: false; readonly 
 
 /** Starts a supervisor in the background; null when it is ready, else why it is not. Throws HF_SUPERVISOR_NOT_STARTED. */
 export async function launchSupervisor(home: Home, resume: boolean): Promise<Explained | null> {
+  closeInherited();
   const log = openLog(home);
   const args = [CLI, "supervisor", "--home", home.directory, "--detached"];
   try {
@@ -33,6 +35,20 @@ export async function launchSupervisor(home: Home, resume: boolean): Promise<Exp
     return news.ready ? null : news.error;
   } finally {
     closeSync(log);
+  }
+}
+
+/**
+ * What a shell left open for this command, such as the lock of `exec 200>lock; flock 200`, the supervisor
+ * and its workers would hold for as long as they run. On macOS libuv gives children nothing of the kind.
+ */
+function closeInherited(): void {
+  for (const descriptor of inheritedDescriptors()) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // EBADF: closed meanwhile by whose it was.
+    }
   }
 }
 

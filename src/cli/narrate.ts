@@ -1,10 +1,17 @@
 /** The supervisor's events as lines of its log, one grammar: what, then app, slot, generation, pid. */
 
 import { isWanted } from "../core/worker.ts";
+import { explained } from "../errors.ts";
 import type { Logger } from "../logs/log.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
 export function narrate(supervisor: Supervisor, log: Logger): void {
+  narrateWorkers(supervisor, log);
+  narrateApps(supervisor, log);
+  narrateAdmin(supervisor, log);
+}
+
+function narrateWorkers(supervisor: Supervisor, log: Logger): void {
   supervisor.on("worker:start", ({ worker, ...facts }) =>
     log.debug({ ...facts, worker }, "worker started"),
   );
@@ -14,9 +21,9 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
   supervisor.on("worker:drain", ({ worker, ...facts }) =>
     log.debug({ ...facts, worker }, "worker draining"),
   );
-  supervisor.on("worker:exit", ({ worker, cause, lastOutput, ...facts }) => {
+  supervisor.on("worker:exit", ({ worker, cause, lastOutput, stack, ...facts }) => {
     if (isWanted(facts.reason)) log.info({ ...facts, worker }, "worker stopped");
-    else log.error({ ...facts, worker, lastOutput }, cause);
+    else log.error({ ...facts, worker, lastOutput, ...(stack && { stack }) }, cause);
   });
   supervisor.on("log:fault", ({ what, ...facts }) =>
     log.error(facts, `a log file is at fault; the app runs on: ${what}`),
@@ -28,6 +35,31 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
     told.add(`${worker} ${fault}`);
     log.warn({ ...facts, worker, fault }, `messages of this worker are dropped: ${fault}`);
   });
+  supervisor.on("worker:hung", ({ worker, kind, silentMs, stack, replaced, ...facts }) =>
+    log[replaced ? "error" : "warn"](
+      { ...facts, worker, kind, silentMs, replaced, ...(stack && { stack }) },
+      silenceText(kind, silentMs, replaced),
+    ),
+  );
+  supervisor.on("worker:unhealthy", ({ worker, fault, ...facts }) =>
+    log.warn({ ...facts, worker, fault }, `the health probe fails: ${fault}`),
+  );
+  supervisor.on("worker:recovered", ({ worker, from, ...facts }) =>
+    log.info({ ...facts, worker, from }, "worker recovered"),
+  );
+}
+
+function narrateAdmin(supervisor: Supervisor, log: Logger): void {
+  supervisor.on("admin:listening", ({ address }) =>
+    log.info({ address }, "admin server ready: /metrics, /healthz, /readyz"),
+  );
+  supervisor.on("admin:fault", ({ error }) => {
+    const { code, message, remedy } = explained(error);
+    log.error({ code, remedy }, message);
+  });
+}
+
+function narrateApps(supervisor: Supervisor, log: Logger): void {
   supervisor.on("slot:waiting", ({ retryInMs, crashes, ...facts }) =>
     log.warn({ ...facts, retryInMs, crashes }, `restarting in ${retryInMs} ms`),
   );
@@ -45,11 +77,32 @@ export function narrate(supervisor: Supervisor, log: Logger): void {
   );
   supervisor.on("reload:done", (facts) => log.info(facts, "reload done"));
   supervisor.on("trigger:fired", ({ why, ...facts }) =>
-    log.info(facts, facts.trigger === "memory" ? `worker replaced: ${why}` : `reload: ${why}`),
+    facts.trigger === "memory-hard"
+      ? log.error(facts, `worker killed: ${why}`)
+      : log.info(facts, facts.worker === null ? `reload: ${why}` : `worker replaced: ${why}`),
   );
   supervisor.on("trigger:fault", ({ fault, ...facts }) =>
     log.error(facts, `what is to be watched cannot be: ${fault}`),
   );
+  supervisor.on("app:autoscaled", ({ why, ...facts }) =>
+    log.info(facts, `from ${facts.from} to ${facts.to} workers: ${why}`),
+  );
+  supervisor.on("app:autoscale-refused", ({ why, ...facts }) =>
+    log.warn(facts, `still ${facts.size} workers, where ${facts.wanted} are wanted: ${why}`),
+  );
   supervisor.on("app:scaled", (facts) => log.info(facts, "scaled"));
   supervisor.on("app:stopped", (facts) => log.info(facts, "stopped"));
+}
+
+const SILENCES = {
+  hung: "its event loop stands still",
+  stopped: "it is stopped (SIGSTOP)",
+  swapped: "its memory is on disk, or its disk does not answer",
+  starved: "it gets no CPU time",
+  debugger: "a debugger holds it",
+} as const;
+
+function silenceText(kind: keyof typeof SILENCES, silentMs: number, replaced: boolean): string {
+  const what = `worker silent for ${(silentMs / 1000).toFixed(1)} s: ${SILENCES[kind]}`;
+  return `${what}; ${replaced ? "it is replaced, its successor first" : "it is left alone"}`;
 }

@@ -1,7 +1,7 @@
 /** What was done to each app: told on stderr, or as data on stdout; and the exit status it amounts to. */
 
 import type { Explained } from "../errors.ts";
-import type { Outcome } from "../link/control.ts";
+import type { Outcomes } from "../link/control.ts";
 
 /** The shape of all JSON on stdout: raised when a field changes its meaning. */
 const JSON_VERSION = 1;
@@ -27,13 +27,19 @@ export function talkOf(flags: Record<string, unknown>): Talk {
   };
 }
 
-/** Tells the outcomes; 0, or the exit status of the first failure. */
-export function tellOutcomes(outcomes: readonly Outcome[], talk: Talk): number {
+/** Tells the outcomes, and what could not be written down; 0, or the exit status of the first failure. */
+export function tellOutcomes({ outcomes, unsaved }: Outcomes, talk: Talk): number {
   for (const { app, did, error } of outcomes) {
     if (error) talk.say(failureText(error));
     else talk.say(`${app}: ${did}`);
   }
-  return outcomes.find(({ error }) => error !== null)?.error?.exitStatus ?? 0;
+  if (unsaved) talk.say(failureText(unsaved));
+  const failure = outcomes.find(({ error }) => error !== null)?.error ?? unsaved;
+  return failure?.exitStatus ?? 0;
+}
+
+export function tellFailure(failure: Explained, talk: Talk): void {
+  talk.say(failureText(failure));
 }
 
 /** What, what to do, and the code to look up. */

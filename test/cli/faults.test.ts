@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connectControl } from "../../src/link/control-client.ts";
@@ -9,6 +10,7 @@ import { House } from "../support/house.ts";
 import { until } from "../support/until.ts";
 
 const PUPPET = fixture("puppet.mjs");
+const SIGINT = constants.signals.SIGINT;
 const isRoot = process.getuid?.() === 0;
 const canMount = isRoot && spawnSync("unshare", ["-m", "true"], { stdio: "ignore" }).status === 0;
 
@@ -162,9 +164,16 @@ describe("a supervisor that is not as it should be", () => {
     const cli = [process.execPath, join(projectRoot, "dist/bin/holdfast.cjs")];
     const program = ["sh", "-c", script, "sh", ...cli];
     const waiting = house.run(["wait", "api", "--for", "stopped"], { program });
-    await until(() => socketsOf(supervisor.pid) > before, { what: "the question to arrive" });
+    const pidFile = join(house.root, "pid");
+    const pidOf = (): number => Number(existsSync(pidFile) && readFileSync(pidFile, "utf8"));
+    // Its shell before it, and itself before it asks, do not.
+    const isListening = (): boolean =>
+      commandOf(pidOf()).includes("wait") && catches(pidOf(), SIGINT);
+    await until(() => socketsOf(supervisor.pid) > before && isListening(), {
+      what: "the question to arrive, and the command to listen to Ctrl-C",
+    });
     // A shell starts background jobs with SIGINT ignored; the command listens to it all the same.
-    process.kill(Number(readFileSync(join(house.root, "pid"), "utf8")), "SIGINT");
+    process.kill(pidOf(), "SIGINT");
     const end = await waiting;
     expect([end.status, end.stderr]).toEqual([130, expect.stringContaining("HF_ABORTED")]);
     expect((await house.overview()).apps[0]?.status).toBe("running");
@@ -275,13 +284,16 @@ describe("many and odd apps", () => {
 
   it("names no file or table can hold are refused with one that would do", async () => {
     await using house = new House();
-    for (const name of ["../../etc", "a b", "a/b", "-n", "\u001b[2J", "", "x".repeat(65)]) {
+    for (const name of [
+      ...["../../etc", "a b", "a/b", "-n", "\u001b[2J", "", "x".repeat(65)],
+      ...["all", "a:1", "api-*", "api.json", "web.config.js"],
+    ]) {
       const input = JSON.stringify({ script: PUPPET, name });
       const end = await house.run(["start", "-"], { input });
       expect([name, end.status]).toEqual([name, 78]);
       expect(end.stderr).not.toContain("\u001b");
     }
-    for (const name of ["..", ".", "all", "a.b-c_d"]) {
+    for (const name of ["..", ".", "all-app", "a.b-c_d"]) {
       await house.ok(["start", "-"], {
         input: JSON.stringify({ script: PUPPET, name, instances: 1 }),
       });
@@ -295,4 +307,16 @@ describe("many and odd apps", () => {
 function socketsOf(pid: number): number {
   const list = spawnSync("ls", ["-l", `/proc/${pid}/fd`], { encoding: "utf8" });
   return list.stdout.split("socket:").length - 1;
+}
+
+/** Its arguments after the program; of a shell that has not become the program yet: none. */
+function commandOf(pid: number): readonly string[] {
+  const words = pid > 0 ? readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0") : [];
+  return words[0] === process.execPath ? words.slice(1) : [];
+}
+
+/** The process has a handler of its own for the signal (proc(5): SigCgt is a mask in hexadecimal). */
+function catches(pid: number, signal: number): boolean {
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+  return (BigInt(`0x${mask ?? 0}`) >> BigInt(signal - 1)) % 2n === 1n;
 }

@@ -1,7 +1,10 @@
 import { Command } from "commander";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type Flags, given } from "../../src/cli/program/command.ts";
 import { addLooking, LOOKING } from "../../src/cli/program/looking.ts";
 import { addMachine } from "../../src/cli/program/machine.ts";
+import { plainly } from "../../src/cli/program/quick.ts";
 import { addRunning } from "../../src/cli/program/running.ts";
 import { addSetup } from "../../src/cli/program/setup.ts";
 
@@ -19,4 +22,65 @@ describe("the command line", () => {
     const names = namesOf(addRunning, addLooking, addMachine, addSetup);
     expect(names).toEqual([...new Set(names)]);
   });
+});
+
+interface Meant {
+  readonly command: string;
+  readonly words: readonly string[];
+  readonly flags: Flags;
+}
+
+/** What commander makes of it; null where it shows help or a fault. */
+function byCommander(argv: readonly string[]): Meant | null {
+  const program = new Command();
+  addLooking(program, () => {});
+  let meant: Meant | null = null;
+  for (const command of program.commands) {
+    command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {} });
+    command.action(() => {
+      meant = { command: command.name(), words: command.args, flags: given(command) };
+    });
+  }
+  try {
+    program.parse(argv, { from: "user" });
+  } catch {
+    return null;
+  }
+  return meant;
+}
+
+describe("a command that is written plainly", () => {
+  const names = ["list", "ls", "ps", "jlist", "status", "describe", "show"];
+
+  it("is understood without commander, and as commander would", () => {
+    const word = fc.constantFrom(
+      ...["--home", "--timeout", "-o", "--output", "--json", "-q", "--quiet", "--color"],
+      ...["--no-color", "-n", "--lines", "--columns", "--help", "-h", "--", "-", "--colour"],
+      ...["-ojson", "--output=json", "-qo", "json", "api", "name,cpu", "5s", "all", ""],
+      ...["__proto__", "--__proto__", "constructor"],
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.array(word, { maxLength: 6 }), (name, rest) => {
+        const plain = plainly([name, ...rest]);
+        if (plain !== null) expect(plain).toEqual(byCommander([name, ...rest]));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+  it.each([
+    [["list"]],
+    [["ls", "api", "web-*", "-o", "wide", "--no-color"]],
+    [["ps", "--home", "/tmp/h", "--json", "-q", "--columns", "name,cpu"]],
+    [["jlist", "--timeout", "2s"]],
+    [["describe", "api", "-n", "5"]],
+  ])("knows %j", (argv) => {
+    expect(plainly(argv)).toEqual(byCommander(argv));
+    expect(plainly(argv)).not.toBeNull();
+  });
+  it.each([[["list", "--help"]], [["list", "--colour"]], [["jlist", "api"]], [["logs"]], [[]]])(
+    "leaves %j to commander",
+    (argv) => {
+      expect(plainly(argv)).toBeNull();
+    },
+  );
 });

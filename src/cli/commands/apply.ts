@@ -1,9 +1,11 @@
 /** `holdfast start <file>` and `holdfast reload <file>`: what runs becomes what is written. */
 
+import { addressText, TOKEN_VARIABLE } from "../../config/admin.ts";
 import type { AppOptions } from "../../config/app.ts";
 import { inputOf } from "../../config/input.ts";
 import type { Applied, Apply } from "../../link/control.ts";
-import { callShown } from "../call.ts";
+import { adminAsked, applyAdmin, type WantedAdmin } from "../admin.ts";
+import { callShown, timeoutOf } from "../call.ts";
 import { ensureSupervisor, findSupervisor, homeOf } from "../connect.ts";
 import { readEcosystem } from "../ecosystem.ts";
 import { type Talk, talkOf, tellOutcomes } from "../outcomes.ts";
@@ -16,9 +18,9 @@ export async function applyCommand(
   word: string | undefined,
   flags: Record<string, unknown>,
 ): Promise<number> {
-  const { apps, file, notes } = await readEcosystem(word, flags);
+  const { apps, admin, file, notes } = await readEcosystem(word, flags);
   for (const { path, message } of notes) process.stderr.write(`note: ${path} ${message}\n`);
-  return applyOptions(apps, file, flags);
+  return applyOptions(apps, file, flags, admin);
 }
 
 /** Has the apps run. A supervisor is started when none does, except for a dry run. */
@@ -26,7 +28,9 @@ export async function applyOptions(
   apps: readonly AppOptions[],
   configFile: string | null,
   flags: Record<string, unknown>,
+  written?: WantedAdmin,
 ): Promise<number> {
+  const admin = adminAsked(flags, written);
   const talk = talkOf(flags);
   const home = homeOf(flags);
   const asked: Apply = {
@@ -42,23 +46,22 @@ export async function applyOptions(
   const client = asked.dryRun ? await findSupervisor(home) : await ensureSupervisor(home);
   if (!client) {
     for (const { name } of apps) talk.say(`${name}: would be started (no supervisor runs yet)`);
+    if (admin) talk.say(`admin server: would be on ${addressText(admin.listen)}`);
     return 0;
   }
   try {
+    const { dryRun } = asked;
+    const status = await applyAdmin(client, admin, { dryRun, timeoutMs: timeoutOf(flags), talk });
     const applied = await callShown(client, "apply", asked, flags);
     talk.data(applied);
-    return tell(applied, asked, talk, flags);
+    return tell(applied, asked, talk, flags) || status;
   } finally {
     client.close();
   }
 }
 
-function tell(
-  { plan, unchanged, outcomes }: Applied,
-  asked: Apply,
-  talk: Talk,
-  flags: Record<string, unknown>,
-): number {
+function tell(applied: Applied, asked: Apply, talk: Talk, flags: Record<string, unknown>): number {
+  const { plan, unchanged, outcomes } = applied;
   if (asked.dryRun) talk.say("would change, and did not:");
   if (plan.length > 0 || asked.dryRun) {
     const colour = wantsColour(flags, process.env, process.stderr);
@@ -67,13 +70,14 @@ function tell(
   const done = outcomes.map(({ app }) => app);
   const kept = unchanged.filter((app) => !done.includes(app));
   if (kept.length > 0) talk.say(`unchanged: ${kept.join(", ")}`);
-  return tellOutcomes(outcomes, talk);
+  return tellOutcomes(applied, talk);
 }
 
-/** What apps inherit: this shell's variables, but for those of a worker it may run in. */
+/** What apps inherit: this shell's variables, but for those of a worker it may run in and the admin server's token. */
 function environment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !isOfWorker(entry[0]),
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && !isOfWorker(entry[0]) && entry[0] !== TOKEN_VARIABLE,
   );
   return Object.fromEntries(entries);
 }

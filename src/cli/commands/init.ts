@@ -6,6 +6,7 @@ import { HoldfastError } from "../../errors.ts";
 import { createFile } from "../../system/atomic-file.ts";
 import { findConfigFile } from "../../system/config-file.ts";
 import { look, packageOf } from "../../system/places.ts";
+import { workingDirectory } from "../../system/working-directory.ts";
 import { guessApp } from "../init/guess.ts";
 import { configText, FILES, type Format } from "../init/texts.ts";
 import { talkOf } from "../outcomes.ts";
@@ -15,7 +16,7 @@ import { talkOf } from "../outcomes.ts";
  * unless --force, and HF_CONFIG_INVALID for an unknown --format.
  */
 export async function initCommand(flags: Record<string, unknown>): Promise<number> {
-  const directory = process.cwd();
+  const directory = workingDirectory();
   const format = formatOf(flags);
   const file = join(directory, FILES[format]);
   const other = flags.force === true ? null : findConfigFile(directory);

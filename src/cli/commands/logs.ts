@@ -8,22 +8,32 @@ import { type FollowOptions, followLogs, streamSink } from "../../logs/follow.ts
 import { LOG_LEVELS } from "../../logs/log.ts";
 import type { LogSource } from "../../logs/store.ts";
 import { instantOf, patternOf } from "../../logs/when.ts";
+import { onUnread } from "../../system/pipe-reader.ts";
 import { homeOf } from "../connect.ts";
 import { sourcesOf } from "../log-sources.ts";
 import { talkOf } from "../outcomes.ts";
 import { wantsColour } from "../render/colour.ts";
 import { look } from "./look.ts";
 
+const STDOUT_FD = 1;
+const READER_LOOKED_FOR_EVERY_MS = 250;
+
 type Flags = Record<string, unknown>;
 
-/** Resolves at the end of what there is, or, with --follow, on Ctrl-C. */
+/** Resolves at the end of what there is, or, with --follow, on Ctrl-C and when its reader goes away. */
 export async function logsCommand(words: readonly string[], flags: Flags): Promise<number> {
   const options = optionsOf(flags);
   const stopped = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
   const discover = async (): Promise<readonly LogSource[]> => chosen(await overview(flags), words);
   const sources = await discover();
-  await followLogs(sources, { ...options, discover }, streamSink(process.stdout), stopped.signal);
+  // Where nothing is written, as after `| head`, nobody would notice that the reader has gone.
+  const unwatch = onUnread(STDOUT_FD, READER_LOOKED_FOR_EVERY_MS, () => stopped.abort());
+  try {
+    await followLogs(sources, { ...options, discover }, streamSink(process.stdout), stopped.signal);
+  } finally {
+    unwatch();
+  }
   return 0;
 }
 

@@ -1,15 +1,11 @@
-/** `list`, `jlist`, `status`, `env`: what there is. */
+/** `list`, `jlist`, `status`, `env`: what there is. Each loads what it shows with: they are used more than all others. */
 
 import type { AppOverview, Overview } from "../../core/overview.ts";
 import { select } from "../../core/targets.ts";
 import { HoldfastError } from "../../errors.ts";
-import { timeoutOf } from "../call.ts";
 import { findSupervisor, homeOf, needSupervisor } from "../connect.ts";
-import { talkOf } from "../outcomes.ts";
 import { wantsColour } from "../render/colour.ts";
-import { renderJlist } from "../render/jlist.ts";
-import { type ListFormat, renderList } from "../render/list.ts";
-import { renderStatus } from "../render/status.ts";
+import type { ListFormat } from "../render/list.ts";
 
 /** Reading takes milliseconds; a supervisor that needs longer is not well. */
 const LOOK_WITHIN_MS = 5000;
@@ -19,6 +15,7 @@ export async function listCommand(
   words: readonly string[],
   flags: Record<string, unknown>,
 ): Promise<number> {
+  const chosenColumns = await columnsIn(flags);
   const overview = await look(flags);
   if (!overview) {
     const format = formatOf(flags);
@@ -27,14 +24,22 @@ export async function listCommand(
     process.stderr.write(`no supervisor runs in ${homeOf(flags).directory}\n`);
     return 0;
   }
+  const { renderList } = await import("../render/list.ts");
   const chosen = { ...overview, apps: chosenApps(overview, words) };
-  process.stdout.write(renderList(chosen, formatOf(flags), context(flags)));
+  process.stdout.write(
+    renderList(chosen, formatOf(flags), { ...context(flags), chosen: chosenColumns }),
+  );
   return 0;
 }
 
 export async function jlistCommand(flags: Record<string, unknown>): Promise<number> {
   const overview = await look(flags);
-  process.stdout.write(overview ? renderJlist(overview) : "[]\n");
+  const { renderJlist } = await import("../render/jlist.ts");
+  const { packageVersionAbove } = await import("../../system/places.ts");
+  const versionOf = ({ file }: AppOverview): string | null =>
+    file === null ? null : packageVersionAbove(file);
+  const shown = overview ? renderJlist(overview, { now: Date.now(), versionOf }) : "[]\n";
+  process.stdout.write(shown);
   return 0;
 }
 
@@ -49,9 +54,11 @@ export async function statusCommand(
   }
   const apps = chosenApps(overview, words.length > 0 ? words : ["all"]);
   if (flags.output === "json" || flags.json === true) {
+    const { talkOf } = await import("../outcomes.ts");
     talkOf({ output: "json" }).data({ supervisor: overview.supervisor, apps });
   } else {
     const { lastLines } = await import("../log-sources.ts");
+    const { renderStatus } = await import("../render/status.ts");
     for (const app of apps) {
       const lines = await lastLines(app, Number(flags.lines ?? 10));
       process.stdout.write(`${renderStatus(app, { ...context(flags), lastLines: lines })}\n`);
@@ -68,7 +75,11 @@ export async function envCommand(
 ): Promise<number> {
   const client = await needSupervisor(homeOf(flags));
   try {
-    const { apps } = await client.call("env", { targets: words }, { timeoutMs: LOOK_WITHIN_MS });
+    const { apps } = await client.call(
+      "env",
+      { targets: words },
+      { timeoutMs: await timeoutIn(flags) },
+    );
     for (const [name, variables] of Object.entries(apps)) {
       if (Object.keys(apps).length > 1) process.stdout.write(`# ${name}\n`);
       for (const [key, value] of Object.entries(variables).sort()) {
@@ -86,10 +97,17 @@ export async function look(flags: Record<string, unknown>): Promise<Overview | n
   const client = await findSupervisor(homeOf(flags));
   if (!client) return null;
   try {
-    return await client.call("overview", {}, { timeoutMs: timeoutOf(flags, LOOK_WITHIN_MS) });
+    return await client.call("overview", {}, { timeoutMs: await timeoutIn(flags) });
   } finally {
     client.close();
   }
+}
+
+/** --timeout, in milliseconds. */
+async function timeoutIn(flags: Record<string, unknown>): Promise<number> {
+  if (flags.timeout === undefined) return LOOK_WITHIN_MS;
+  const { timeoutOf } = await import("../call.ts");
+  return timeoutOf(flags);
 }
 
 /** The apps that words mean, all for none. Throws HF_NO_SUCH_APP. */
@@ -110,6 +128,23 @@ function formatOf(flags: Record<string, unknown>): ListFormat {
   if (found) return found;
   const message = `received "${asked}", expected one of ${FORMATS.join(", ")}`;
   throw new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path: "--output", message }] });
+}
+
+/** --columns; null where it was not given. Throws HF_CONFIG_INVALID. */
+async function columnsIn(flags: Record<string, unknown>): Promise<readonly string[] | null> {
+  if (flags.columns === undefined) return null;
+  const { columnNames } = await import("../render/list.ts");
+  const known = columnNames();
+  const asked = String(flags.columns).toLowerCase().split(",");
+  const names = asked.map((name) => name.trim()).filter((name) => name !== "");
+  const unknown = names.filter((name) => !known.includes(name));
+  const isTable = ["table", "wide"].includes(formatOf(flags));
+  if (isTable && names.length > 0 && unknown.length === 0) return names;
+  const got = unknown.length > 0 ? unknown.join(", ") : String(flags.columns);
+  const message = isTable
+    ? `received ${JSON.stringify(got)}, expected some of ${known.join(", ")}, separated by commas`
+    : `is for tables, but ${formatOf(flags)} is asked for`;
+  throw new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path: "--columns", message }] });
 }
 
 function context(flags: Record<string, unknown>): {

@@ -1,6 +1,6 @@
 /** Commands that ask the supervisor for one thing: scale, signal, wait, events, save, resurrect, shutdown. */
 
-import { HoldfastError } from "../../errors.ts";
+import { HoldfastError, isExplained } from "../../errors.ts";
 import type { ControlClient } from "../../link/control-client.ts";
 import { callShown, timeoutOf } from "../call.ts";
 import { ensureSupervisor, findSupervisor, homeOf, needSupervisor } from "../connect.ts";
@@ -13,9 +13,9 @@ export async function scaleCommand(words: readonly string[], flags: Flags): Prom
   const [app, instances] = words.length === 1 ? (words[0]?.split("=") ?? []) : words;
   if (!app || !instances) throw new HoldfastError("HF_NO_TARGET", { verb: "scale" });
   return withSupervisor(flags, async (client) => {
-    const { outcomes } = await callShown(client, "scale", { app, instances }, flags);
-    talkOf(flags).data({ outcomes });
-    return tellOutcomes(outcomes, talkOf(flags));
+    const done = await callShown(client, "scale", { app, instances }, flags);
+    talkOf(flags).data(done);
+    return tellOutcomes(done, talkOf(flags));
   });
 }
 
@@ -63,7 +63,10 @@ export async function eventsCommand(targets: readonly string[], flags: Flags): P
     try {
       await client.call("events", { targets }, { onEvent, signal: stopped.signal });
     } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== "HF_ABORTED") throw error;
+      const code = isExplained(error) ? error.code : null;
+      // Whoever watches has seen it all when the supervisor ends in order.
+      if (code === "HF_SHUTTING_DOWN") talkOf(flags).say("note: the supervisor has ended");
+      else if (code !== "HF_ABORTED") throw error;
     }
     return 0;
   });
@@ -82,10 +85,10 @@ export async function saveCommand(flags: Flags): Promise<number> {
 export async function resurrectCommand(flags: Flags): Promise<number> {
   const client = await ensureSupervisor(homeOf(flags));
   try {
-    const { outcomes } = await callShown(client, "resurrect", {}, flags);
-    talkOf(flags).data({ outcomes });
-    if (outcomes.length === 0) talkOf(flags).say("nothing was written down to be started");
-    return tellOutcomes(outcomes, talkOf(flags));
+    const done = await callShown(client, "resurrect", {}, flags);
+    talkOf(flags).data(done);
+    if (done.outcomes.length === 0) talkOf(flags).say("nothing was written down to be started");
+    return tellOutcomes(done, talkOf(flags));
   } finally {
     client.close();
   }

@@ -10,6 +10,8 @@ import type { OutputSink } from "../../logs/worker-output.ts";
 import { Supervisor } from "../../supervisor/supervisor.ts";
 import { becomeInit } from "../../system/init.ts";
 import { packageNameOf } from "../../system/places.ts";
+import { workingDirectory } from "../../system/working-directory.ts";
+import { adminAsked, type WantedAdmin } from "../admin.ts";
 import { appInput } from "../app-input.ts";
 import { isConfigFile, readEcosystem } from "../ecosystem.ts";
 import { exitStatusOf } from "../exit-status.ts";
@@ -24,8 +26,8 @@ export async function runCommand(
 ): Promise<number> {
   const advice = becomeInit();
   const { log, output, reopen } = openOutput(flags);
-  const { apps, notes } = await appsOf(script, args, flags);
-  const supervisor = new Supervisor(apps, { output });
+  const { apps, admin, notes } = await appsOf(script, args, flags);
+  const supervisor = new Supervisor(apps, { output }, adminAsked(flags, admin) ?? null);
   if (advice) log.warn(advice);
   for (const { path, message } of notes) log.warn(`${path} ${message}`);
   narrate(supervisor, log);
@@ -56,10 +58,14 @@ async function appsOf(
   script: string,
   args: readonly string[],
   flags: Record<string, unknown>,
-): Promise<{ apps: readonly AppOptions[]; notes: readonly Note[] }> {
+): Promise<{ apps: readonly AppOptions[]; admin?: WantedAdmin; notes: readonly Note[] }> {
   if (isConfigFile(script)) return readEcosystem(script, flags);
   const input = appInput(script, args, flags);
-  const parsed = parseConfig(input, { paths: "flags", directory: process.cwd(), packageNameOf });
+  const parsed = parseConfig(input, {
+    paths: "flags",
+    directory: workingDirectory(),
+    packageNameOf,
+  });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
   return { apps: parsed.value, notes: parsed.notes };
 }

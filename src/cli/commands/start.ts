@@ -5,8 +5,10 @@ import type { AppOptions } from "../../config/app.ts";
 import { parseConfig } from "../../config/parse.ts";
 import { HoldfastError } from "../../errors.ts";
 import { packageNameOf } from "../../system/places.ts";
+import { workingDirectory } from "../../system/working-directory.ts";
+import { adminAsked, applyAdmin } from "../admin.ts";
 import { appInput } from "../app-input.ts";
-import { callShown } from "../call.ts";
+import { callShown, timeoutOf } from "../call.ts";
 import { ensureSupervisor, findSupervisor, homeOf } from "../connect.ts";
 import { isConfigFile } from "../ecosystem.ts";
 import { talkOf, tellOutcomes } from "../outcomes.ts";
@@ -43,9 +45,11 @@ async function startKnown(
   if (!client) return null;
   try {
     const talk = talkOf(flags);
-    const { outcomes } = await callShown(client, "start", { targets: words }, flags);
-    talk.data({ outcomes });
-    return tellOutcomes(outcomes, talk);
+    const asked = { dryRun: false, timeoutMs: timeoutOf(flags), talk };
+    const done = await callShown(client, "start", { targets: words }, flags);
+    const status = await applyAdmin(client, adminAsked(flags, undefined), asked);
+    talk.data(done);
+    return tellOutcomes(done, talk) || status;
   } catch (error) {
     if ((error as { code?: string }).code === "HF_NO_SUCH_APP") return null;
     throw error;
@@ -59,7 +63,7 @@ function optionsOf(
   args: readonly string[],
   flags: Record<string, unknown>,
 ): AppOptions {
-  const directory = process.cwd();
+  const directory = workingDirectory();
   const input = { cwd: directory, ...appInput(script, args, flags) };
   const parsed = parseConfig(input, { paths: "flags", directory, packageNameOf });
   const [options] = parsed.ok ? parsed.value : [];

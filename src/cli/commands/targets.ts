@@ -24,10 +24,10 @@ export async function targetsCommand(
   const talk = talkOf(flags);
   const client = await needSupervisor(homeOf(flags));
   try {
-    const { outcomes } = await callShown(client, verb, { targets }, flags);
-    talk.data({ outcomes });
-    if (outcomes.length === 0) talk.say("nothing to do: there are no such apps");
-    return tellOutcomes(outcomes, talk);
+    const done = await callShown(client, verb, { targets }, flags);
+    talk.data(done);
+    if (done.outcomes.length === 0) talk.say("nothing to do: there are no such apps");
+    return tellOutcomes(done, talk);
   } finally {
     client.close();
   }

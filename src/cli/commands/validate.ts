@@ -1,5 +1,7 @@
 /** `holdfast validate`: whether a configuration file is right, and what it would run. */
 
+import { addressText } from "../../config/admin.ts";
+import { instancesKind } from "../../config/instances.ts";
 import { readEcosystem } from "../ecosystem.ts";
 import { talkOf } from "../outcomes.ts";
 
@@ -8,12 +10,15 @@ export async function validateCommand(
   word: string | undefined,
   flags: Record<string, unknown>,
 ): Promise<number> {
-  const { apps, file, notes } = await readEcosystem(word, flags);
+  const { apps, admin, file, notes } = await readEcosystem(word, flags);
   const talk = talkOf(flags);
-  talk.data({ file, notes, apps: apps.map(({ env: _secret, ...shown }) => shown) });
+  talk.data({
+    ...{ file, notes, apps: apps.map(({ env: _secret, ...shown }) => shown) },
+    ...(admin && { admin: { listen: addressText(admin.listen), tokenFile: admin.tokenFile } }),
+  });
   for (const { path, message } of notes) talk.say(`note: ${path} ${message}`);
   talk.say(
-    `${file} is valid: ${apps.map(({ name, instances }) => `${name} (${instances})`).join(", ")}`,
+    `${file} is valid: ${apps.map(({ name, instances }) => `${name} (${instancesKind.show(instances)})`).join(", ")}`,
   );
   return 0;
 }

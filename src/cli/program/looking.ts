@@ -6,7 +6,7 @@ import { type Done, given, withHome } from "./command.ts";
 /** Their names and aliases: whoever uses one need not wait for the others to be loaded. */
 export const LOOKING: readonly string[] = [
   ...["list", "ls", "ps", "jlist", "status", "describe", "show", "env"],
-  ...["logs", "log", "flush", "events", "wait", "signal", "sendSignal"],
+  ...["logs", "log", "flush", "events", "wait", "signal", "sendSignal", "metrics"],
 ];
 
 export function addLooking(program: Command, done: Done): void {
@@ -20,6 +20,7 @@ function addLists(program: Command, done: Done): void {
   withHome(program.command("list").aliases(["ls", "ps"]), "table|wide|json|ndjson|name")
     .description("all apps, a line each")
     .argument("[targets...]", "only these")
+    .option("--columns <names>", "of the table only these, in this order, such as name,state,cpu")
     .action(async (words: string[], _flags: unknown, command: Command) => {
       const { listCommand } = await import("../commands/look.ts");
       done(await listCommand(words, given(command)));
@@ -82,6 +83,13 @@ function addEvents(program: Command, done: Done): void {
     .action(async (words: string[], _flags: unknown, command: Command) => {
       const { eventsCommand } = await import("../commands/operate.ts");
       done(await eventsCommand(words, given(command)));
+    });
+  withHome(program.command("metrics"))
+    .description("what Prometheus would be told now, also where no admin server is")
+    .option("--openmetrics", "as OpenMetrics")
+    .action(async (_flags: unknown, command: Command) => {
+      const { metricsCommand } = await import("../commands/metrics.ts");
+      done(await metricsCommand(given(command)));
     });
   withHome(program.command("wait"))
     .description("wait until apps are ready, or stopped")

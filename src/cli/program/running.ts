@@ -6,6 +6,11 @@ import { type Done, given, withHome } from "./command.ts";
 
 const LOG_LEVELS = "fatal, error, warn, info, debug, trace, silent";
 
+const METRICS = [
+  "--metrics <[host:]port>",
+  "answer /metrics, /healthz and /readyz over HTTP there; 127.0.0.1 unless a host is given",
+] as const;
+
 export function addRunning(program: Command, done: Done): void {
   program.commandsGroup("Run:");
   addRun(program, done);
@@ -29,6 +34,7 @@ function addRun(program: Command, done: Done): void {
       done(await runCommand(script, args, flags));
     });
   addAppOptions(run);
+  addMetrics(run);
   run.option("--only <names>", "of a configuration file's apps only these, separated by commas");
   run.option("--log-level <level>", `the supervisor's own log: ${LOG_LEVELS}`, "info");
   run.option("--log-file <path>", "append all output to this file instead; SIGUSR2 opens it anew");
@@ -47,6 +53,7 @@ function addStart(program: Command, done: Done): void {
     });
   addFileOptions(start);
   addAppOptions(start);
+  addMetrics(start).option("--no-metrics", "end the admin server");
 }
 
 function addTargets(program: Command, done: Done): void {
@@ -89,10 +96,15 @@ function addSupervisor(program: Command, done: Done): void {
     .option("--log-level <level>", LOG_LEVELS, "info")
     .option("--resume", "start what ran before although it was shut down")
     .option("--detached", "as `start` runs it")
+    .option(...METRICS)
     .action(async (flags: Record<string, unknown>) => {
       const { supervisorCommand } = await import("../commands/supervisor.ts");
       done(await supervisorCommand(flags));
     });
+}
+
+function addMetrics(command: Command): Command {
+  return command.option(...METRICS);
 }
 
 /** The options of an app, from the table. */

@@ -16,11 +16,16 @@ export interface RenderContext {
   readonly now: number;
 }
 
+export interface ListContext extends RenderContext {
+  /** The table's columns by their titles in lower case, in the order they are wanted; null for the usual ones. */
+  readonly chosen?: readonly string[] | null;
+}
+
 /**
  * JSON is `{"version":1,"data":{supervisor, apps}}`; ndjson one app a line, each with its version; both are
- * described in docs/cli-output.md. `wide` has every column, and cuts none.
+ * described in docs/cli-output.md. `wide` has every column, and cuts none. Columns that were chosen are all shown.
  */
-export function renderList(overview: Overview, format: ListFormat, context: RenderContext): string {
+export function renderList(overview: Overview, format: ListFormat, context: ListContext): string {
   const { version, ...data } = overview;
   if (format === "json") return `${JSON.stringify({ version, data })}\n`;
   if (format === "ndjson")
@@ -28,13 +33,36 @@ export function renderList(overview: Overview, format: ListFormat, context: Rend
   if (format === "name") return lines(data.apps.map(({ name }) => harmless(name)));
   if (data.apps.length === 0) return "no apps\n";
   const isWide = format === "wide";
-  const columns = columnsFor(context).filter(({ priority }) => isWide || priority < WIDE_ONLY);
+  const columns = context.chosen
+    ? chosenColumns(context, context.chosen)
+    : columnsFor(context).filter(({ priority }) => isWide || priority < WIDE_ONLY);
   return renderTable(columns, data.apps, { ...context, columns: isWide ? null : context.columns });
+}
+
+/** What may be chosen, in the table's order. */
+export function columnNames(): readonly string[] {
+  return columnsFor({ now: 0 }).map(nameOf);
 }
 
 const WIDE_ONLY = 100;
 
-function columnsFor({ now }: RenderContext): readonly Column<AppOverview>[] {
+function chosenColumns(
+  context: RenderContext,
+  chosen: readonly string[],
+): readonly Column<AppOverview>[] {
+  const all = columnsFor(context);
+  return chosen.flatMap((name) => {
+    const found = all.find((column) => nameOf(column) === name);
+    // Whoever asks for a column wants to see it, however narrow the terminal is.
+    return found ? [{ ...found, priority: 0 }] : [];
+  });
+}
+
+function nameOf({ title }: Column<AppOverview>): string {
+  return title.toLowerCase();
+}
+
+function columnsFor({ now }: Pick<RenderContext, "now">): readonly Column<AppOverview>[] {
   const right = "right";
   return [
     { title: "NAME", priority: 0, cell: ({ name }) => name },
@@ -44,7 +72,7 @@ function columnsFor({ now }: RenderContext): readonly Column<AppOverview>[] {
       cell: (app) => stateText(stateOf(app)),
       colour: (app) => stateColour(stateOf(app)),
     },
-    { title: "READY", priority: 1, align: right, cell: (app) => `${app.ready}/${app.instances}` },
+    { title: "READY", priority: 1, align: right, cell: ready },
     { title: "SINCE", priority: 3, align: right, cell: ({ since }) => humanDuration(now - since) },
     { title: "CPU", priority: 5, align: right, cell: ({ workers }) => cpu(workers) },
     { title: "MEM", priority: 4, align: right, cell: ({ workers }) => memory(workers) },
@@ -57,6 +85,12 @@ function columnsFor({ now }: RenderContext): readonly Column<AppOverview>[] {
     { title: "SCRIPT", priority: WIDE_ONLY, cell: ({ file, script }) => file ?? script },
     { title: "FILE", priority: WIDE_ONLY, cell: ({ configFile }) => configFile ?? "-" },
   ];
+}
+
+/** "3/3", and of an app whose number of workers follows the load "3/3 (2..8)". */
+function ready({ ready, instances, range }: AppOverview): string {
+  const bounds = range ? ` (${range.min}..${range.max})` : "";
+  return `${ready}/${instances}${bounds}`;
 }
 
 function generation(app: AppOverview): string {

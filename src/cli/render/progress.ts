@@ -1,6 +1,7 @@
 /** What happens while a command waits: a line for each step, or on a terminal one line for each slot, redrawn. */
 
 import { paint } from "./colour.ts";
+import { Silence } from "./silence.ts";
 import { type Step, stepOf } from "./step.ts";
 import { cutTo } from "./text.ts";
 
@@ -28,12 +29,15 @@ export function createProgress(
 }
 
 function lineByLine(stream: ProgressStream, colour: boolean): Progress {
+  const silence = new Silence((text) => stream.write(`${text}\n`), { repeats: false });
   return {
     event(name, data) {
       const step = stepOf(name, data);
-      if (step) stream.write(`${paint(step.line, step.colour, colour)}\n`);
+      if (!step) return;
+      stream.write(`${paint(step.line, step.colour, colour)}\n`);
+      silence.heard(step);
     },
-    end: () => {},
+    end: () => silence.end(),
   };
 }
 
@@ -48,7 +52,9 @@ class Redrawn implements Progress {
   readonly #stream: ProgressStream;
   readonly #colour: boolean;
   readonly #rows = new Map<string, Row>();
+  readonly #silence = new Silence((text) => this.#draw(text), { repeats: true });
   #drawn = 0;
+  #hasFoot = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(stream: ProgressStream, colour: boolean) {
@@ -60,14 +66,17 @@ class Redrawn implements Progress {
     const step = stepOf(name, data);
     if (!step) return;
     this.#rows.set(step.key, rowWith(this.#rows.get(step.key), step));
+    this.#silence.heard(step);
     this.#timer ??= setTimeout(() => this.#draw(), FRAME_MS);
   }
 
   end(): void {
-    if (this.#timer) this.#draw();
+    this.#silence.end();
+    if (this.#timer || this.#hasFoot) this.#draw();
   }
 
-  #draw(): void {
+  /** `foot` stands below the block until it is drawn again. */
+  #draw(foot: string | null = null): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     // Terminals that do not know their size say 0.
@@ -76,12 +85,16 @@ class Redrawn implements Progress {
     // What has scrolled out of the screen cannot be drawn over: the newest rows are shown.
     const room = Math.max(1, rows - 1);
     const all = [...this.#rows.values()];
-    const lines = all.slice(-room).map((row) => this.#line(row, columns - 1));
+    const shown = all.map((row) => this.#line(row, columns - 1));
+    if (foot !== null) shown.push(paint(cutTo(foot, columns - 1), "dim", this.#colour));
+    const lines = shown.slice(-room);
     const up = this.#drawn > 0 ? `\x1b[${Math.min(this.#drawn, room)}A` : "";
     const block = lines.map((line) => `\x1b[2K${line}\n`).join("");
     // Synchronised output (mode 2026) spares terminals that know it the flicker; others ignore it.
-    this.#stream.write(`\x1b[?2026h${up}${block}\x1b[?2026l`);
+    const rest = this.#hasFoot ? "\x1b[0J" : "";
+    this.#stream.write(`\x1b[?2026h${up}${block}${rest}\x1b[?2026l`);
     this.#drawn = lines.length;
+    this.#hasFoot = foot !== null;
   }
 
   #line({ newest, before }: Row, columns: number): string {

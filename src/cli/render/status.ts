@@ -21,6 +21,7 @@ export function renderStatus(app: AppOverview, context: StatusContext): string {
   const parts = [
     [`${sign} ${paint(harmless(app.name), "bold", colour)}`, ...factLines(app, now)],
     app.workers.length > 0 ? workerLines(app, context) : [],
+    lastStack(app),
     lastWords(app),
     context.lastLines.map(harmless),
   ];
@@ -33,20 +34,38 @@ function factLines(app: AppOverview, now: number): readonly string[] {
   const facts: readonly (readonly [string, string | null])[] = [
     [
       "state",
-      `${stateOf(app)}, ${ready} of ${instances} ready, since ${humanSince(app.since, now)}`,
+      `${stateOf(app)}, ${ready} of ${instances}${boundsOf(app)} ready, since ${humanSince(app.since, now)}`,
     ],
     ["listens", app.addresses.join(", ") || null],
     ["script", [app.file ?? app.script, ...app.args].join(" ")],
     ["file", app.configFile],
+    ["node", nodeText(app)],
     ["release", `generation ${generation}${mixed ? ", mixed: two generations serve" : ""}`],
     ["reload", reloadText(app, now)],
     ["restarts", `${restarts}, crashes ${crashes}`],
     ["last exit", exitText(app, now)],
     ["next", nextText(app)],
+    ["at stop", stopText(app)],
   ];
   return facts.flatMap(([label, text]) =>
     text === null ? [] : [indented(`${label.padEnd(9)} ${harmless(text)}`)],
   );
+}
+
+/** "22.12.0 --max-old-space-size=400, cluster workers, /usr/bin/node" */
+function nodeText({ nodeVersion, nodeArgs, interpreter, execMode }: AppOverview): string {
+  const facts = [nodeVersion ?? "unknown version", ...nodeArgs];
+  return `${facts.join(" ")}, ${execMode} workers, ${interpreter}`;
+}
+
+function stopText({ drainTimeoutMs, shutdownMessage }: AppOverview): string {
+  const told = shutdownMessage ? 'told by the message "shutdown", ' : "";
+  const within = drainTimeoutMs === 0 ? "at once" : `after ${humanDuration(drainTimeoutMs)}`;
+  return `${told}drains; killed with all it has started ${within} at the latest`;
+}
+
+function boundsOf({ range }: AppOverview): string {
+  return range ? ` (${range.min}..${range.max})` : "";
 }
 
 function reloadText({ lastReload, reloading, workers }: AppOverview, now: number): string | null {
@@ -96,6 +115,14 @@ const WORKER_COLUMNS: readonly Column<WorkerOverview>[] = [
   { title: "CPU", priority: 1, align: "right", cell: ({ cpuPercent }) => humanPercent(cpuPercent) },
   { title: "MEM", priority: 1, align: "right", cell: ({ memoryBytes }) => humanBytes(memoryBytes) },
 ];
+
+/** Where a worker that did not respond stood: what is to be mended is in there, however well all is now. */
+function lastStack({ lastExit }: AppOverview): readonly string[] {
+  const lines = (lastExit?.stack ?? "").split("\n").filter((line) => line.trim() !== "");
+  return lines.length === 0
+    ? []
+    : ["it stood still in:", ...lines.map((line) => `| ${harmless(line)}`)];
+}
 
 /** Of a worker that failed: while all is well they are history. */
 function lastWords(app: AppOverview): readonly string[] {

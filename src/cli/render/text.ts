@@ -1,6 +1,6 @@
 /** Text that is shown on a terminal: harmless, and as wide as it looks. Pure. */
 
-import { eastAsianWidth } from "get-east-asian-width";
+import { wideWidthOf } from "./wide.ts";
 
 /**
  * Control characters made visible: what an app calls itself or writes must not move the cursor, colour the
@@ -50,5 +50,5 @@ function graphemes(text: string): readonly string[] {
 function columnsOf(grapheme: string): number {
   if (PICTURE.test(grapheme)) return 2;
   const visible = grapheme.replace(/^[\p{M}\p{Cf}\p{Cc}]+/u, "");
-  return visible === "" ? 0 : eastAsianWidth(visible.codePointAt(0) ?? 0);
+  return visible === "" ? 0 : wideWidthOf(visible.codePointAt(0) ?? 0);
 }

@@ -1,6 +1,6 @@
 /** What a person sees while a command waits. */
 
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createProgress } from "../../../src/cli/render/progress.ts";
 import { until } from "../../support/until.ts";
 
@@ -121,3 +121,50 @@ function lines(frame: string): readonly string[] {
   const codes = new RegExp(`${ESCAPE}\\[(?:\\?2026[hl]|\\d*[AK])`, "g");
   return frame.replaceAll(codes, "").trimEnd().split("\n");
 }
+
+describe("while nothing happens", () => {
+  const started: Event = ["worker:start", { app: "api", slot: 0, worker: 3, pid: 1 }];
+  const ready: Event = ["worker:ready", { app: "api", slot: 0, worker: 3, pid: 1, tookMs: 1000 }];
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("says once after two seconds what is waited for", () => {
+    const { frames, end } = shown([started, ready], { isTTY: false });
+    vi.advanceTimersByTime(1999);
+    expect(frames()).toHaveLength(2);
+    vi.advanceTimersByTime(60_000);
+    expect(frames().slice(2)).toEqual([
+      "api:0 nothing new for 2s: waiting to see whether it listens and stays up; Ctrl-C ends the waiting, not the work\n",
+    ]);
+    end();
+  });
+  it("counts the seconds on a terminal, below the block, and takes the line away in the end", () => {
+    const { text, frames, end } = shown([started], { isTTY: true, columns: 200 });
+    vi.advanceTimersByTime(3000);
+    const [, second = "", third = ""] = frames();
+    expect(second).toContain(
+      "api:0 nothing new for 2s: waiting for it to listen, or to say that it is ready",
+    );
+    expect(third).toContain("nothing new for 3s");
+    // Two lines up: over the row and over the line below it.
+    expect(third).toContain(`${ESCAPE}[2A`);
+    end();
+    expect(frames().at(-1)).toContain(`${ESCAPE}[0J`);
+    expect(frames().at(-1)).not.toContain("nothing new");
+    const before = text();
+    vi.advanceTimersByTime(60_000);
+    expect(text()).toBe(before);
+  });
+  it("says nothing where nothing of a slot is waited for, or the command has ended", () => {
+    const one = shown(crash, { isTTY: false });
+    const other = shown([started], { isTTY: false });
+    other.end();
+    vi.advanceTimersByTime(60_000);
+    expect([one.frames().length, other.frames().length]).toEqual([3, 1]);
+    one.end();
+  });
+});

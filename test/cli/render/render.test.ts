@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { wantsColour } from "../../../src/cli/render/colour.ts";
 import { renderJlist } from "../../../src/cli/render/jlist.ts";
-import { renderList } from "../../../src/cli/render/list.ts";
+import { columnNames, renderList } from "../../../src/cli/render/list.ts";
 import { renderPlan } from "../../../src/cli/render/plan.ts";
 import { renderStatus } from "../../../src/cli/render/status.ts";
 import { renderTable } from "../../../src/cli/render/table.ts";
@@ -18,6 +18,7 @@ function app(more: Partial<AppOverview> = {}): AppOverview {
     namespace: "default",
     status: "running",
     instances: 2,
+    range: null,
     ready: 2,
     generation: 3,
     reloading: false,
@@ -27,6 +28,17 @@ function app(more: Partial<AppOverview> = {}): AppOverview {
     file: "/srv/api/server.js",
     cwd: "/srv/api",
     args: [],
+    execMode: "cluster",
+    interpreter: "/usr/bin/node",
+    nodeVersion: "22.12.0",
+    nodeArgs: ["--trace-warnings"],
+    drainTimeoutMs: 30_000,
+    shutdownMessage: false,
+    autorestart: true,
+    autostart: true,
+    watch: null,
+    cron: null,
+    maxMemoryBytes: null,
     since: NOW - 65_000,
     configFile: null,
     restarts: 1,
@@ -46,6 +58,7 @@ function app(more: Partial<AppOverview> = {}): AppOverview {
     })),
     slots: [0, 1].map((slot) => ({
       slot,
+      number: 7 + slot,
       state: "ready",
       crashes: 0,
       retryInMs: null,
@@ -66,6 +79,7 @@ function overview(...apps: AppOverview[]): Overview {
       startedAt: NOW - 100_000,
       home: "/h",
       user: "me",
+      admin: null,
     },
     apps,
   };
@@ -84,6 +98,13 @@ describe("the list", () => {
     );
     const wide = renderList(overview(app()), "wide", { ...plain, columns: 20 });
     expect(wide).toMatch(/PIDS +SCRIPT +FILE\n.*4000 4001 {2}\/srv\/api\/server\.js {2}-\n$/);
+  });
+
+  it("shows the bounds of an app whose number of workers follows its load", () => {
+    const scaled = app({ range: { min: 2, max: 8 } });
+    expect(renderList(overview(scaled), "table", plain)).toContain("● ready  2/2 (2..8)");
+    const status = renderStatus(scaled, { ...plain, lastLines: [] });
+    expect(status).toContain("state     ready, 2 of 2 (2..8) ready, since");
   });
 
   it("fits any terminal, name and state first", () => {
@@ -113,6 +134,16 @@ describe("the list", () => {
     expect(renderList(overview(), "name", plain)).toBe("");
   });
 
+  it("shows the columns that are asked for, in that order, all of them however narrow", () => {
+    const chosen = ["cpu", "pids", "name"];
+    expect(renderList(overview(app()), "table", { ...plain, chosen })).toBe(
+      " CPU  PIDS       NAME\n3.0%  4000 4001  api\n",
+    );
+    const narrow = renderList(overview(app()), "table", { ...plain, columns: 12, chosen });
+    for (const title of ["C", "P", "N"]) expect(narrow.split("\n")[0]).toContain(title);
+    expect(columnNames()).toContain("ready");
+  });
+
   it("tells states apart without colours", () => {
     const failed = app({
       ready: 0,
@@ -136,23 +167,34 @@ describe("the list", () => {
 });
 
 describe("pm2's list", () => {
+  const jlist = { now: NOW, versionOf: () => "1.2.3" };
+
   it("has one object for each slot in pm2's shape", () => {
-    const [first, second] = JSON.parse(renderJlist(overview(app()), NOW));
+    const [first, second] = JSON.parse(renderJlist(overview(app()), jlist));
     expect(first).toMatchObject({
       pid: 4000,
       name: "api",
-      pm_id: 0,
+      pm_id: 7,
       monit: { memory: 50 * 1024 * 1024, cpu: 1.5 },
       pm2_env: {
         status: "online",
         NODE_APP_INSTANCE: 0,
         pm_exec_path: "/srv/api/server.js",
         pm_uptime: NOW - 61_000,
+        created_at: NOW - 65_000,
+        exec_mode: "cluster_mode",
+        exec_interpreter: "/usr/bin/node",
+        node_version: "22.12.0",
+        node_args: ["--trace-warnings"],
+        version: "1.2.3",
+        autorestart: true,
+        watch: false,
+        env: {},
       },
     });
-    expect(second).toMatchObject({ pm_id: 1, pm2_env: { restart_time: 1 } });
+    expect(second).toMatchObject({ pm_id: 8, pm2_env: { pm_id: 8, restart_time: 1 } });
     const [stopped] = JSON.parse(
-      renderJlist(overview(app({ status: "stopped", workers: [], ready: 0 }))),
+      renderJlist(overview(app({ status: "stopped", workers: [], ready: 0 })), jlist),
     );
     expect(stopped).toMatchObject({
       pid: 0,
@@ -174,6 +216,7 @@ describe("the status", () => {
           reason: "uncaught",
           cause: "Error: no database",
           lastOutput: ["connecting", "Error: no database"],
+          stack: null,
         },
         slots: app().slots.map((slot) =>
           slot.slot === 1 ? { ...slot, state: "waiting" as const, retryInMs: 1500 } : slot,
@@ -184,6 +227,10 @@ describe("the status", () => {
     expect(text).toContain("degraded, 1 of 2 ready, since 2026-11-21 06:58:55 UTC (1m 5s ago)");
     expect(text).toContain("slot 1 (pid 4001): Error: no database [uncaught]");
     expect(text).toContain("next      slot 1 restarts in 1s");
+    expect(text).toContain("node      22.12.0 --trace-warnings, cluster workers, /usr/bin/node");
+    expect(text).toContain(
+      "at stop   drains; killed with all it has started after 30s at the latest",
+    );
     expect(text).toContain("  | connecting");
     expect(text).toContain("api:0 | hello");
   });
