@@ -1,12 +1,17 @@
 /** Holdfast as a library. */
 
+export type { AdminInput, AdminOptions } from "./config/admin.ts";
 export type {
   AppInput,
   AppOptions,
   ConfigInput,
   Duration,
   ExecMode,
+  InstanceRange,
   Instances,
+  InstancesInput,
+  Metrics,
+  MinReady,
   Ready,
   Size,
   Strategy,
@@ -15,6 +20,7 @@ export type {
   WatchInput,
 } from "./config/app.ts";
 export { type ConfigExport, defineConfig } from "./config/define.ts";
+export type { AppReadiness, SupervisorReadiness } from "./core/readiness.ts";
 export type { RotationPolicy } from "./core/rotation.ts";
 export type { AppStatus, SlotStatus, WorkerStatus } from "./core/snapshot.ts";
 export { EXIT_REASONS, type ExitReason } from "./core/worker.ts";
@@ -29,10 +35,6 @@ export {
 } from "./logs/store.ts";
 export type { OutputSink } from "./logs/worker-output.ts";
 export type { WaitOptions } from "./supervisor/app-control.ts";
+export { createSupervisor, type SupervisorSettings } from "./supervisor/create.ts";
 export type { SupervisorEvents } from "./supervisor/events.ts";
-export {
-  type AppTarget,
-  createSupervisor,
-  type Supervisor,
-  type SupervisorSettings,
-} from "./supervisor/supervisor.ts";
+export type { AppTarget, Supervisor } from "./supervisor/supervisor.ts";

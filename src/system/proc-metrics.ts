@@ -68,12 +68,28 @@ export function pageSize(): number | null {
   }
 }
 
+/** The kernel's table of IPv4 sockets, or that of IPv6 sockets, which IPv4 clients may reach as well. */
+export type SocketTable = "tcp" | "tcp6";
+
+/** Where the sockets of these addresses are, such as `127.0.0.1:80`, `[::]:80`, `localhost:80`. */
+export function tablesOf(addresses: readonly string[]): readonly SocketTable[] {
+  const isV6 = (address: string): boolean => address.startsWith("[");
+  const isV4 = (address: string): boolean => /^\d+\.\d+\.\d+\.\d+:\d+$/.test(address);
+  const tcp = addresses.filter((address) => /:\d+$/.test(address));
+  return [
+    ...(tcp.every(isV6) ? [] : (["tcp"] as const)),
+    ...(tcp.every(isV4) ? [] : (["tcp6"] as const)),
+  ];
+}
+
 /**
  * Connections that wait to be accepted, by port, over all sockets that listen on it; null where unknown.
  * Off the event loop: the kernel walks its whole table of sockets, which takes it milliseconds.
  */
-export async function acceptQueues(): Promise<ReadonlyMap<number, number> | null> {
-  const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(listeningRows));
+export async function acceptQueues(
+  from: readonly SocketTable[] = ["tcp", "tcp6"],
+): Promise<ReadonlyMap<number, number> | null> {
+  const tables = await Promise.all(from.map((table) => listeningRows(`/proc/net/${table}`)));
   return tables.every((table) => table === null)
     ? null
     : queuesIn(tables.flatMap((table) => table ?? []));
