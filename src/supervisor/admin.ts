@@ -149,8 +149,10 @@ export class Admin {
 
   /** One after the other: a port is free again before it is listened on again. */
   #inTurn(act: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(act);
-    return this.#turn;
+    const done = this.#turn.then(act);
+    // Whoever asked hears of a failure; the next one has nothing to do with it.
+    this.#turn = done.catch(() => {});
+    return done;
   }
 }
 
@@ -171,8 +173,13 @@ export function adminOf(
 
 function adminApp(runner: AppRunner): AdminApp {
   const { minReady, autostart } = runner.options;
-  const fatal = runner.fatal?.message ?? null;
-  return { status: statusOf(runner), minReady, autostart, fatal };
+  return { status: statusOf(runner), minReady, autostart, fatal: fatalOf(runner.fatal) };
+}
+
+/** By its code alone: whoever may ask whether an app is ready need not see paths and names of processes. */
+function fatalOf(error: Error | null): string | null {
+  if (error === null) return null;
+  return `it cannot run${error instanceof HoldfastError ? ` (${error.code})` : ""}`;
 }
 
 function isSamePlace(left: AdminOptions | null, right: AdminOptions | null): boolean {

@@ -51,6 +51,63 @@ describe("holdfast metrics", () => {
   });
 });
 
+describe("the option metrics", () => {
+  /** A server with metrics of its own, and the text of all metrics once it has answered and been heard. */
+  async function heard(house: House, apps: readonly object[], sign: RegExp): Promise<string> {
+    await house.ok(["start", "-"], { input: JSON.stringify({ apps }) });
+    for (const { addresses } of (await house.overview()).apps) {
+      expect(await (await fetch(`http://${addresses[0]}/`)).text()).toBe("ordered");
+    }
+    return until(
+      async () => {
+        const { stdout } = await house.ok(["metrics"]);
+        return sign.test(stdout) ? stdout : null;
+      },
+      { what: `${sign} in the metrics`, timeoutMs: 20_000, intervalMs: 200 },
+    );
+  }
+  const own = {
+    ...{ script: fixture("apps/own-metrics.mjs"), instances: 1, env: { PORT: "0" } },
+  };
+  const count = (app: string): string =>
+    `holdfast_http_request_duration_seconds_count{app="${app}",method="GET",code="2xx"}`;
+
+  it("takes an app's own metrics with merge, as many as maxSeries says", async () => {
+    await using house = new House();
+    const apps = [
+      { ...own, name: "merged", metrics: { merge: true } },
+      { ...own, name: "few", metrics: { merge: true, maxSeries: 1 } },
+      { ...own, name: "plain" },
+    ];
+    const text = await heard(
+      house,
+      apps,
+      /dropped_series_total\{app="few"\} [1-9][\s\S]*orders_total\{app="merged",kind="book"\} 1\n/,
+    );
+    expect(text).not.toMatch(/orders_total\{app="plain"/);
+  });
+
+  it("with false counts nothing, and workers are still heard", async () => {
+    await using house = new House();
+    const apps = [
+      { ...own, name: "silent", metrics: false },
+      { ...own, name: "told" },
+    ];
+    // Beats of all workers come at one time: when the second app's request is told, the first's would be.
+    const text = await heard(
+      house,
+      apps,
+      new RegExp(`${count("told").replace(/[{}]/g, "\\$&")} 1`),
+    );
+    expect(text).toContain(`${count("silent")} 0`);
+    expect(text).not.toMatch(/mails_total\{app="silent"/);
+    expect(text).toMatch(/holdfast_worker_stale\{app="silent",worker="0"\} 0/);
+    expect(text).toMatch(
+      /holdfast_worker_eventloop_seconds_total\{app="silent",worker="0",state="idle"\} [\d.]*[1-9]/,
+    );
+  });
+});
+
 describe("start --metrics", () => {
   it("has the supervisor answer, also the next one, until --no-metrics", async () => {
     await using house = new House();
@@ -153,6 +210,24 @@ describe("admin in a file", () => {
     await house.ok(["start", file]);
     expect(await adminOf(house)).toBeNull();
     expect(await pids(house)).toEqual(before);
+  });
+
+  it("expects nothing of apps that were stopped, or shut down with the supervisor", async () => {
+    await using house = new House();
+    const named = (name: string): object => ({ ...one, name });
+    const admin = { listen: await freePort() };
+    const apps = [named("a"), named("b")];
+    await house.ok(["start", house.file("apps.json", { apps, admin })]);
+    const readyz = async (): Promise<object> =>
+      (await fetch(`http://127.0.0.1:${admin.listen}/readyz`)).json() as Promise<object>;
+    expect(await readyz()).toMatchObject({ ready: true, apps: [{ app: "a" }, { app: "b" }] });
+    await house.ok(["stop", "b"]);
+    expect(await readyz()).toMatchObject({ ready: true, apps: [{ app: "a" }] });
+    await house.ok(["shutdown"]);
+    await house.ok(["start", "-"], { input: JSON.stringify(named("c")) });
+    expect(await readyz()).toMatchObject({ ready: true, apps: [{ app: "c" }] });
+    await house.ok(["resurrect"]);
+    expect(await readyz()).toMatchObject({ ready: true, apps: [{ app: "a" }, { app: "c" }] });
   });
 
   it("has its token in a file of its own, which is read anew", async () => {

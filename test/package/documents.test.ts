@@ -16,7 +16,7 @@ interface Manifest {
 const manifest = JSON.parse(read("package.json")) as Manifest;
 
 const pages = [
-  ...["README.md", "CHANGELOG.md", "examples/chat-ws/README.md"],
+  ...["README.md", "CHANGELOG.md", "examples/chat-ws/README.md", "examples/monitoring/README.md"],
   ...readdirSync(join(root, "docs"))
     .filter((file) => file.endsWith(".md"))
     .map((file) => `docs/${file}`),

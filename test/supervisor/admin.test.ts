@@ -110,7 +110,7 @@ describe("the admin server", () => {
     await expect(supervisor.start()).rejects.toMatchObject({ code: "HF_PORT_IN_USE" });
     const { status, body } = await readyz(supervisor);
     expect(status).toBe(503);
-    expect(JSON.stringify(body)).toContain("is in use by");
+    expect(body).toMatchObject({ apps: [{ missing: "it cannot run (HF_PORT_IN_USE)" }] });
     taken.close();
   });
 });
