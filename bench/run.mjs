@@ -1,5 +1,5 @@
 // Runs the benchmarks, prints what came out and writes it to results/.
-//   run.mjs [accept] [start] [idle] [commands]   all of them when none is named
+//   run.mjs [accept] [start] [idle] [commands] [scrape]   all of them when none is named
 //   --quick                short and rough
 //   --only holdfast,pm2    these contenders only
 //   --rounds 9             more rounds or samples than usual
@@ -14,6 +14,7 @@ import { enterCpuGroup } from "./cpu-group.mjs";
 import { facts } from "./facts.mjs";
 import { idle } from "./idle.mjs";
 import { benchNode } from "./nodes.mjs";
+import { scrape } from "./scrape.mjs";
 import { start } from "./start.mjs";
 import { isMet, targetTable } from "./targets.mjs";
 
@@ -35,7 +36,7 @@ import { isMet, targetTable } from "./targets.mjs";
  */
 
 /** @type {Record<string, Benchmark>} */
-const BENCHMARKS = { accept, start, idle, commands };
+const BENCHMARKS = { accept, start, idle, commands, scrape };
 const RESULTS = new URL("results/", import.meta.url);
 
 let cpuShares = "";
