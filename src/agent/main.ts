@@ -8,6 +8,7 @@ import { isMainThread } from "node:worker_threads";
 import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts";
 import { AppMetrics } from "./app-metrics.ts";
 import { type Channel, openChannel } from "./channel.ts";
+import { Debugger } from "./debugger.ts";
 import { Drain } from "./drain.ts";
 import { outliveFullDisk } from "./full-disk.ts";
 import { Gate } from "./gate.ts";
@@ -22,14 +23,13 @@ import type { Handle, InternalServer } from "./node-internals.ts";
 import { probeUntilReady } from "./probe.ts";
 import { hideAgent, keepOutputWhole } from "./quiet.ts";
 import { Traffic } from "./traffic.ts";
-import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
 /** Left of the drain timeout for the app's own clean-up when connections will not end. */
 const CLEANUP_RESERVE_MS = 2000;
 /** A signal raised in this process arrives in its event loop, which must still be there. */
 const SIGNAL_ARRIVES_MS = 100;
 
-function start(settings: AgentSettings): void {
+function start(settings: AgentSettings, debug: Debugger): void {
   const channel = openChannel();
   const traffic = new Traffic(() => gate.changed());
   const gate = new Gate(channel, traffic, String(settings.worker), (key, client) => {
@@ -63,16 +63,13 @@ function start(settings: AgentSettings): void {
     check: hooks.healthCheck,
     tell: (fault) => channel.send({ t: "health", fault }),
   });
-  const measure = new Measure(channel, traffic, settings.metrics.collect);
-  const { hangTimeoutMs } = settings;
-  const watchdog = hangTimeoutMs === null ? null : createWatchdog(hangTimeoutMs, __filename);
-  startHeartbeat(hangTimeoutMs, () => {
-    watchdog?.beat();
-    measure.beat();
-  });
+  const measure = new Measure({ channel, traffic, debug }, settings.metrics.collect);
+  // At once, so that all is known of a worker that hangs as soon as it is ready.
+  measure.beat();
+  startHeartbeat(settings.hangTimeoutMs, () => measure.beat());
   const leave = createLeave({ traffic, listen, hooks, gate, channel, measure, metrics }, settings);
   channel.on((message, handle) =>
-    obey(message, handle, { listen, hooks, gate, channel, health, watchdog, leave }),
+    obey(message, handle, { listen, hooks, gate, channel, health, debug, leave }),
   );
   process.on("uncaughtExceptionMonitor", (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
@@ -99,12 +96,12 @@ interface Parts {
   readonly gate: Gate;
   readonly channel: Channel;
   readonly health: Health;
-  readonly watchdog: Watchdog | null;
+  readonly debug: Debugger;
   readonly leave: Leave;
 }
 
 function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Parts): void {
-  const { listen, hooks, gate, channel, health, watchdog, leave } = parts;
+  const { listen, hooks, gate, channel, health, debug, leave } = parts;
   switch (message.t) {
     case "bound":
       return listen.answer(message);
@@ -126,8 +123,9 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
     case "activate":
       // It serves from now on.
       health.start();
-      watchdog?.start();
       return hooks.activate();
+    case "inspected":
+      return debug.close();
     case "drain":
       health.stop();
       return leave.begin(message.timeoutMs);
@@ -142,7 +140,7 @@ interface Leave {
 }
 
 function createLeave(
-  parts: Omit<Parts, "leave" | "health" | "watchdog"> & {
+  parts: Omit<Parts, "leave" | "health" | "debug"> & {
     readonly traffic: Traffic;
     readonly measure: Measure;
     readonly metrics: AppMetrics;
@@ -192,10 +190,11 @@ function createLeave(
 }
 
 const settings = process.env.HOLDFAST_AGENT;
+const debug = new Debugger();
 // In the app's threads, too: they inherit the --require.
 hideAgent();
 if (settings !== undefined && isMainThread) {
   keepOutputWhole();
   outliveFullDisk();
-  start(JSON.parse(settings) as AgentSettings);
+  start(JSON.parse(settings) as AgentSettings, debug);
 }

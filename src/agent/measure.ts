@@ -1,19 +1,13 @@
 /** How this worker is: its event loop, heap, garbage collection, connections and requests, told once a second. */
 
-import {
-  constants,
-  type IntervalHistogram,
-  monitorEventLoopDelay,
-  PerformanceObserver,
-} from "node:perf_hooks";
+import { constants, PerformanceObserver } from "node:perf_hooks";
 import v8 from "node:v8";
 import { GC_BUCKETS, type WorkerStats } from "../core/stats.ts";
+import type { AgentMessage } from "../link/agent-messages.ts";
 import type { Channel } from "./channel.ts";
+import type { Debugger } from "./debugger.ts";
+import { Delay } from "./delay.ts";
 import type { Traffic } from "./traffic.ts";
-
-/** The delay's samples come this often; every one waits so long by itself. */
-const RESOLUTION_MS = 20;
-const NANOSECONDS_PER_MS = 1e6;
 
 /** Node's numbers (V8's GCType) to our names. */
 const KINDS: Readonly<Record<number, string>> = {
@@ -33,17 +27,21 @@ interface Pauses {
 export class Measure {
   readonly #channel: Channel;
   readonly #traffic: Traffic;
+  readonly #debug: Debugger;
   /** Null: only what watching and replacing workers needs is told. */
-  readonly #delay: IntervalHistogram | null;
+  readonly #delay: Delay | null;
   readonly #pauses = new Map<string, Pauses>();
   /** A beat that waits in the channel: the supervisor does not read, and this process must not grow. */
   #isUnderWay = false;
 
-  constructor(channel: Channel, traffic: Traffic, collect: boolean) {
+  constructor(
+    { channel, traffic, debug }: { channel: Channel; traffic: Traffic; debug: Debugger },
+    collect: boolean,
+  ) {
     this.#channel = channel;
     this.#traffic = traffic;
-    this.#delay = collect ? monitorEventLoopDelay({ resolution: RESOLUTION_MS }) : null;
-    this.#delay?.enable();
+    this.#debug = debug;
+    this.#delay = collect ? new Delay() : null;
     if (collect) this.#watchPauses();
     // Who ends by itself, by process.exit() or by an error has a last word: a pipe is written at once.
     process.once("exit", () => this.tell());
@@ -53,14 +51,18 @@ export class Measure {
   beat(): void {
     if (this.#isUnderWay || !this.#channel.isOpen()) return;
     this.#isUnderWay = true;
-    this.#channel.send({ t: "beat", stats: this.#stats() }, undefined, () => {
+    this.#channel.send(this.#message(), undefined, () => {
       this.#isUnderWay = false;
     });
   }
 
   /** Says how it is, in any case: an end may follow. */
   tell(): void {
-    this.#channel.send({ t: "beat", stats: this.#stats() });
+    this.#channel.send(this.#message());
+  }
+
+  #message(): AgentMessage {
+    return { t: "beat", stats: this.#stats(), inspector: this.#debug.state() };
   }
 
   #watchPauses(): void {
@@ -81,14 +83,12 @@ export class Measure {
     const cpu = process.cpuUsage();
     const delay = this.#delay;
     const { requests } = this.#traffic;
-    const delayP99 = delayMs(delay?.percentile(99));
-    const delayMax = delayMs(delay?.max);
-    delay?.reset();
+    const { delayP99, delayMax } = delay?.window() ?? { delayP99: 0, delayMax: 0 };
     return {
       active: round(active),
       idle: round(idle),
-      delayP99,
-      delayMax,
+      delayP99: round(delayP99),
+      delayMax: round(delayMax),
       heapUsed: heap.used_heap_size,
       heapLimit: heap.heap_size_limit,
       external: heap.external_memory,
@@ -115,11 +115,6 @@ export class Measure {
     pauses.sum += seconds;
     this.#pauses.set(name, pauses);
   }
-}
-
-/** A window without a sample has the value 0 or NaN. */
-function delayMs(nanoseconds = 0): number {
-  return round(Math.max(0, (nanoseconds || 0) / NANOSECONDS_PER_MS - RESOLUTION_MS));
 }
 
 function round(ms: number): number {

@@ -1,14 +1,19 @@
 /** What the app must not notice of the agent, and what its output must not lose. */
 
+import { INSPECTOR_FLAGS } from "../link/agent-messages.ts";
 import type { Handle } from "./node-internals.ts";
 
-/** The agent's `--require` and settings are not handed on to the app's own children. */
+/** The agent's `--require`, flags and settings are not handed on to the app's own children. */
 export function hideAgent(): void {
   delete process.env.HOLDFAST_AGENT;
   const at = process.execArgv.findIndex(
     (argument, index) => argument === "--require" && process.execArgv[index + 1] === __filename,
   );
   if (at >= 0) process.execArgv.splice(at, 2);
+  for (const flag of INSPECTOR_FLAGS) {
+    const found = process.execArgv.indexOf(flag);
+    if (found >= 0) process.execArgv.splice(found, 1);
+  }
 }
 
 /**

@@ -28,10 +28,10 @@ export function within(
     const length = JSON.stringify(metric.values).length;
     const isTooMuch = kept.has(metric.name) || text + length > LONGEST_TEXT;
     const room = isTooMuch ? 0 : most - size;
-    const fits = metric.values.length <= room;
-    const values = fits ? metric.values : isWhole ? [] : metric.values.slice(0, room);
+    const values = metric.values.slice(0, isWhole && metric.values.length > room ? 0 : room);
     dropped += metric.values.length - values.length;
-    if (values.length === 0 && !fits) continue;
+    // One without a series has a name to tell all the same, unless it lost them here.
+    if (isTooMuch || values.length < Math.min(1, metric.values.length)) continue;
     kept.set(metric.name, { ...metric, values });
     size += values.length;
     text += length;

@@ -6,8 +6,8 @@
 
 /** Agents beat this often. */
 export const BEAT_EVERY_MS = 1000;
-/** How long the watchdog, which knows more, is waited for before silence alone decides. */
-const WATCHDOG_GRACE_MS = 2000;
+/** How long the debugger, which knows more, is waited for before silence alone decides. */
+const DEBUGGER_GRACE_MS = 2000;
 /** What may be waited out gets this many times the hang timeout. */
 const PATIENCE = 3;
 /** Below this share of a CPU between two looks a runnable thread has, in effect, not run. */
@@ -65,7 +65,7 @@ export interface Look {
 export interface Observation {
   /** Lived time since the last beat, or since the last gap. */
   readonly silentMs: number;
-  /** What the worker's watchdog has told since the last beat. */
+  /** What the worker's debugger has told since the last beat. */
   readonly told: "hung" | "debugger" | null;
   /** Now, and at an earlier look of this silence; null where the system does not tell. */
   readonly look: Look | null;
@@ -89,6 +89,16 @@ export function looksAfterMs(hangTimeoutMs: number): number {
   return hangTimeoutMs / 2;
 }
 
+/** From when on it is asked where it stands, so that this is known when its time is over. */
+export function inspectsAfterMs(hangTimeoutMs: number): number {
+  return hangTimeoutMs * 0.75;
+}
+
+/** Stopped by a signal or a tracer: it can answer nobody. */
+export function isHalted(look: Look | null): boolean {
+  return look?.state === "T" || look?.state === "t";
+}
+
 /** What is to be thought of one ready worker that has beaten at least once. */
 export function judge(seen: Observation, hangTimeoutMs: number): Verdict {
   const { silentMs, told, look } = seen;
@@ -96,12 +106,12 @@ export function judge(seen: Observation, hangTimeoutMs: number): Verdict {
   if (told === "debugger") return { type: "waits", silence: "debugger" };
   // A beat may just be due.
   const dueMs = hangTimeoutMs + BEAT_EVERY_MS;
-  if (look?.state === "t" || look?.state === "T") {
+  if (look && isHalted(look)) {
     if (silentMs < dueMs) return WELL;
     if (look.state === "t") return { type: "waits", silence: "debugger" };
     return { type: "gives-up", silence: "stopped" };
   }
-  const sureMs = told === "hung" ? hangTimeoutMs : dueMs + WATCHDOG_GRACE_MS;
+  const sureMs = told === "hung" ? hangTimeoutMs : dueMs + DEBUGGER_GRACE_MS;
   if (silentMs < sureMs) return WELL;
   const excuse = excuseOf(seen);
   if (excuse === null) return { type: "gives-up", silence: "hung" };

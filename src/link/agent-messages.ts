@@ -9,6 +9,21 @@ import type { AppMetric, WorkerStats } from "../core/stats.ts";
 
 export const ENVELOPE = "NODE_HOLDFAST";
 
+/**
+ * What makes the debugger that SIGUSR1 opens safe: a port of its own, and an address only the reader of the
+ * worker's stderr learns. Not given where the app has arguments for the debugger itself.
+ */
+export const INSPECTOR_FLAGS = [
+  "--inspect-port=127.0.0.1:0",
+  "--inspect-publish-uid=stderr",
+] as const;
+
+/**
+ * Whether a worker's debugger can be asked where it stands: its address where it is open; `closed`: SIGUSR1
+ * opens it; `off`: the app has another use for that signal, or Node none.
+ */
+export type Inspector = "closed" | "off" | { readonly url: string };
+
 /** An address an app wants to listen on, in the words of `net`. */
 export interface ListenRequest {
   /** Same key, same sockets: address, port and, for port 0, the how-manieth of the worker. */
@@ -46,9 +61,7 @@ export type AgentMessage =
   | { readonly t: "limit"; readonly reached: boolean }
   | { readonly t: "released" }
   /** Once a second, and before the end: the event loop turns, and this is how it is. */
-  | { readonly t: "beat"; readonly stats: WorkerStats }
-  /** By the watchdog's thread while the event loop stands still: where, or that a debugger holds it. */
-  | { readonly t: "hung"; readonly stack: string | null; readonly debugger: boolean }
+  | { readonly t: "beat"; readonly stats: WorkerStats; readonly inspector: Inspector }
   /** The last health probe's outcome; null: it is well. */
   | { readonly t: "health"; readonly fault: string | null }
   /** The app's own registry, whole. */
@@ -69,6 +82,8 @@ export type SupervisorMessage =
   | { readonly t: "drain"; readonly timeoutMs: number }
   | { readonly t: "hurry"; readonly withinMs: number }
   | { readonly t: "activate" }
+  /** The debugger that was opened to see where it stood is not needed any more. */
+  | { readonly t: "inspected" }
   | { readonly t: "loads"; readonly loads: Loads }
   /** A connection that was passed on has arrived. */
   | { readonly t: "passed" }

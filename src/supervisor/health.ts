@@ -3,7 +3,10 @@
  * where nothing excuses it. What to think of a silence is decided in core/health.ts.
  */
 
+import { constants } from "node:os";
 import {
+  inspectsAfterMs,
+  isHalted,
   judge,
   LOOKS_APART_MS,
   type Look,
@@ -11,11 +14,14 @@ import {
   looksEveryMs,
   type Silence,
 } from "../core/health.ts";
-import { mainThreadOf } from "../system/main-thread.ts";
+import { catchesSignal, mainThreadOf } from "../system/main-thread.ts";
 import type { AppRunner } from "./app-runner.ts";
+import { inspect } from "./inspect.ts";
 import type { Pulse } from "./pulse.ts";
 import type { RunningWorker } from "./running-worker.ts";
-import { countIn, faultIn, type Signs, stackIn } from "./signs.ts";
+import { countIn, faultIn, inspectorIn, type Signs, stackIn } from "./signs.ts";
+
+const { SIGUSR1 } = constants.signals;
 
 export class AppHealth {
   readonly #runner: AppRunner;
@@ -45,34 +51,52 @@ export class AppHealth {
   }
 
   /** Its event loop turns. */
-  beat(id: number, stats: unknown): void {
-    const signs = this.#signs(id);
-    if (!signs) return;
+  beat(id: number, { stats, inspector }: { stats: unknown; inspector: unknown }): void {
+    const running = this.#runner.workers.get(id);
+    if (!running) return;
+    const { signs } = running;
     const { lived, gaps } = this.#pulse.lived();
     const { hasGivenUp, reported } = signs;
     const silence = signs.hang?.silence;
+    if (signs.isOpened) running.process.send({ t: "inspected" });
     Object.assign(signs, { beatAt: lived, gaps, handled: countIn(stats), told: null, stack: null });
-    Object.assign(signs, { look: null, hasGivenUp: false });
+    Object.assign(signs, { look: null, hasGivenUp: false, isInspected: false });
+    // What was opened to look is about to be closed.
+    signs.inspector = signs.isOpened ? "closed" : inspectorIn(inspector);
+    signs.isOpened = false;
     if (reported.size === 0) return;
     reported.clear();
     this.#runner.reporter.recovered(id, silence ?? "hung");
     if (hasGivenUp) this.#runner.dispatch({ type: "worker-hung", worker: id, hung: false });
   }
 
-  /** There is an agent, which is about to beat: a worker may hang before it ever does. */
+  /** Its agent has told something else, and is about to beat: a boot that blocked is over. */
   met(id: number): void {
     const signs = this.#signs(id);
-    if (!signs || signs.beatAt !== null) return;
+    if (!signs) return;
     const { lived, gaps } = this.#pulse.lived();
     Object.assign(signs, { beatAt: lived, gaps });
   }
 
-  /** Its watchdog tells that the event loop stands still, and where. */
-  hung(id: number, stack: unknown, isDebugger: unknown): void {
-    const signs = this.#signs(id);
-    if (!signs) return;
-    signs.told = isDebugger === true ? "debugger" : "hung";
-    signs.stack = stackIn(stack);
+  /** Asks its debugger where it stands: by the time its silence is too long, that is known. */
+  async #inspect(id: number, { process, signs, output }: RunningWorker): Promise<void> {
+    if (signs.isInspected || signs.inspector === "off" || process.pid === null) return;
+    const { beatAt, inspector } = signs;
+    // One that has not said yet what the signal does to it must at least survive it.
+    if (inspector === null && catchesSignal(process.pid, SIGUSR1) !== true) return;
+    signs.isInspected = true;
+    const found = await inspect({
+      pid: process.pid,
+      url: inspector === null || inspector === "closed" ? null : inspector.url,
+      lastLines: () => output.last(),
+      open() {
+        signs.isOpened = true;
+        process.signal("SIGUSR1");
+      },
+    });
+    if (found === null || signs.beatAt !== beatAt) return;
+    signs.told = found.isHeld ? "debugger" : "hung";
+    signs.stack = stackIn(found.stack);
     // Silence may have decided a moment before; its exit is to tell all the same.
     if (signs.hang && signs.hasGivenUp) signs.hang = { ...signs.hang, stack: signs.stack };
     if (this.#hangTimeoutMs !== null) this.#lookAt(id);
@@ -114,6 +138,8 @@ export class AppHealth {
     if (silentMs < looksAfterMs(hangTimeoutMs)) return;
     const before = signs.look;
     const look = lookAt(running, lived);
+    if (silentMs >= inspectsAfterMs(hangTimeoutMs) && !isHalted(look))
+      void this.#inspect(id, running);
     if (!before || lived - before.at >= LOOKS_APART_MS) signs.look = look;
     const seen = { silentMs, told: signs.told, look, before };
     const verdict = judge(seen, hangTimeoutMs);

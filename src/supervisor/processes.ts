@@ -8,6 +8,7 @@ import {
   type AgentSettings,
   ENVELOPE,
   envelope,
+  INSPECTOR_FLAGS,
   type SupervisorMessage,
 } from "../link/agent-messages.ts";
 import type { StreamTarget } from "../logs/outlet.ts";
@@ -82,7 +83,7 @@ export function spawnWorker(
 ): WorkerProcess {
   let child: ChildProcess;
   try {
-    child = spawn(launch.node, argumentsOf(launch), {
+    child = spawn(launch.node, argumentsOf(launch, settings), {
       cwd: launch.cwd,
       env: environmentOf(launch, settings, marker),
       stdio: ["ignore", ...output, "ipc"],
@@ -107,8 +108,17 @@ export function spawnWorker(
   return handleOf(child, child.pid);
 }
 
-function argumentsOf(launch: Launch): string[] {
-  return [...launch.nodeArgs, "--require", AGENT, launch.script, ...launch.args];
+function argumentsOf(launch: Launch, { hangTimeoutMs }: AgentSettings): string[] {
+  const own = [...launch.nodeArgs, launch.env.NODE_OPTIONS ?? ""].join(" ");
+  const isOurs = hangTimeoutMs !== null && !own.includes("--inspect");
+  return [
+    ...(isOurs ? INSPECTOR_FLAGS : []),
+    ...launch.nodeArgs,
+    "--require",
+    AGENT,
+    launch.script,
+    ...launch.args,
+  ];
 }
 
 function environmentOf(launch: Launch, settings: AgentSettings, marker: string): NodeJS.ProcessEnv {

@@ -2,6 +2,7 @@
 
 import type { Hang } from "../core/exits.ts";
 import type { Look, Silence } from "../core/health.ts";
+import type { Inspector } from "../link/agent-messages.ts";
 
 /** A stack is kept to this length. */
 const LONGEST_STACK = 8000;
@@ -14,7 +15,12 @@ export interface Signs {
   gaps: number;
   /** HTTP requests it has answered. */
   handled: number;
-  /** What its watchdog has told since the last beat, and where the event loop stands. */
+  /** Whether its debugger can be asked; null: it has not said so yet. */
+  inspector: Inspector | null;
+  /** It has been asked in this silence; and its debugger was opened for it. */
+  isInspected: boolean;
+  isOpened: boolean;
+  /** What its debugger has told since the last beat, and where the event loop stands. */
   told: "hung" | "debugger" | null;
   stack: string | null;
   look: Look | null;
@@ -35,6 +41,9 @@ export function noSigns(): Signs {
     beatAt: null,
     gaps: 0,
     handled: 0,
+    inspector: null,
+    isInspected: false,
+    isOpened: false,
     told: null,
     stack: null,
     look: null,
@@ -52,8 +61,14 @@ export function countIn(stats: unknown): number {
   return typeof handled === "number" && handled >= 0 && Number.isFinite(handled) ? handled : 0;
 }
 
-export function stackIn(stack: unknown): string | null {
-  return typeof stack === "string" && stack.trim() !== "" ? stack.slice(0, LONGEST_STACK) : null;
+export function stackIn(stack: string): string | null {
+  return stack.trim() === "" ? null : stack.slice(0, LONGEST_STACK);
+}
+
+export function inspectorIn(inspector: unknown): Inspector {
+  if (inspector === "closed") return "closed";
+  const { url } = (inspector ?? {}) as { url?: unknown };
+  return typeof url === "string" && URL.canParse(url) ? { url } : "off";
 }
 
 /** One line. */

@@ -51,11 +51,9 @@ export function hearWorker(
     case "beat":
       runner.metrics.hearBeat(runner.options.name, worker, message.stats);
       runner.autoscale.heard(id, message.stats);
-      return runner.health.beat(id, message.stats);
+      return runner.health.beat(id, message);
     case "metrics":
       return hearMetrics(runner, worker, message);
-    case "hung":
-      return runner.health.hung(id, message.stack, message.debugger);
     case "health":
       return runner.health.probed(id, message.fault);
     case "released":

@@ -16,6 +16,19 @@ export function mainThreadOf(pid: number): MainThread | null {
   return parseStat(readText(`/proc/${pid}/task/${pid}/stat`) ?? "");
 }
 
+/** Where in the kernel it waits, such as `futex_wait_queue`; null where it does not, or that is not told. */
+export function waitChannelOf(pid: number): string | null {
+  const name = readText(`/proc/${pid}/task/${pid}/wchan`) ?? "";
+  return /^[a-z]\w+$/i.test(name) ? name : null;
+}
+
+/** The process has a handler for the signal (proc(5), SigCgt); null where that is not told. */
+export function catchesSignal(pid: number, signal: number): boolean | null {
+  const status = readText(`/proc/${pid}/status`) ?? "";
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return mask === undefined ? null : (BigInt(`0x${mask}`) >> BigInt(signal - 1)) % 2n === 1n;
+}
+
 /** A name may hold blanks and parentheses, so the last one counts. */
 export function parseStat(stat: string): MainThread | null {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

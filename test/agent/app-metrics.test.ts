@@ -110,7 +110,10 @@ describe("as many series as are allowed", () => {
     help: fc.string(),
     type: fc.constantFrom("counter", "gauge", "histogram", "summary"),
     values: fc.array(
-      fc.record({ value: fc.double(), labels: fc.dictionary(fc.string(), fc.string()) }),
+      fc.record({
+        value: fc.double().map((value) => value + 0),
+        labels: fc.dictionary(fc.string(), fc.string()),
+      }),
     ),
   });
 

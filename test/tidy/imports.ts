@@ -41,7 +41,7 @@ const ROOMS: Readonly<Record<string, Rights>> = {
       ...["errors", "core/*", "config/*", "system/*", "logs/*", "link/*"],
       ...["bus/*", "metrics/*", "admin/*"],
     ],
-    packages: ["node:", "chokidar", "croner", "pino"],
+    packages: ["node:", "chokidar", "croner", "pino", "ws"],
   },
   cli: {
     uses: [
