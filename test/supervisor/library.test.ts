@@ -153,7 +153,9 @@ describe("createSupervisor", () => {
   });
 
   it("rejects a start when every slot has given up, with the last output, and keeps trying", async () => {
-    const app = await puppet({ env: { PUPPET_FAIL: "throw" }, maxRestarts: 1, backoffBase: 10 });
+    const failing = { env: { PUPPET_FAIL: "throw" }, maxRestarts: 1, backoffBase: 10 };
+    // Longer than a busy machine takes to get to the throw: what lives for so long without listening is ready.
+    const app = await puppet({ ...failing, minUptime: "20s" });
     const { supervisor, events } = embed(app);
     const error = await supervisor.start().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "HF_START_FAILED", exitStatus: 1 });

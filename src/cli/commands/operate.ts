@@ -6,6 +6,9 @@ import { callShown, timeoutOf } from "../call.ts";
 import { ensureSupervisor, findSupervisor, homeOf, needSupervisor } from "../connect.ts";
 import { talkOf, tellOutcomes } from "../outcomes.ts";
 
+/** A command that waits in silence looks as if it hung. */
+const SAYS_SO_AFTER_MS = 2000;
+
 type Flags = Record<string, unknown>;
 
 /** `scale api 4`, `scale api +1`, `scale api=max`. */
@@ -46,8 +49,16 @@ export async function waitCommand(targets: readonly string[], flags: Flags): Pro
     throw new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path: "--for", message }] });
   }
   return withSupervisor(flags, async (client) => {
-    const { apps } = await callShown(client, "wait", { targets, for: state }, flags);
-    talkOf(flags).say(`${apps.join(", ")}: ${state}`);
+    const talk = talkOf(flags);
+    const waits = `waiting for ${targets.join(", ")} to be ${state}`;
+    const saying = setTimeout(
+      () => talk.say(`${waits}; Ctrl-C ends the waiting, not the work`),
+      SAYS_SO_AFTER_MS,
+    );
+    const { apps } = await callShown(client, "wait", { targets, for: state }, flags).finally(() =>
+      clearTimeout(saying),
+    );
+    talk.say(`${apps.join(", ")}: ${state}`);
     return 0;
   });
 }
