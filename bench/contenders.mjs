@@ -1,6 +1,7 @@
 /** The ways to run the same program in several processes that are compared. */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,9 +42,9 @@ const LEAVE_WITHIN_MS = 1000;
  */
 
 /** @type {Record<string, (setting: Setting) => Started | Promise<Started>>} */
-const STARTERS = { holdfast, cluster, reusePort, pm2 };
+const STARTERS = { holdfast, cluster, reusePort, pm2, watched, unwatched };
 
-export const CONTENDERS = Object.keys(STARTERS);
+export const CONTENDERS = ["holdfast", "cluster", "reusePort", "pm2"];
 
 /** @type {Set<Started>} */
 const alive = new Set();
@@ -95,6 +96,47 @@ function holdfast({ node, workers, port }) {
   if (!existsSync(HOLDFAST)) throw new Error("there is no build: npm run build");
   const args = [HOLDFAST, "run", APP, "-i", String(workers), "--name", "bench"];
   return ofChildren([start(node, args, { env: { PORT: String(port) } })]);
+}
+
+/**
+ * Everything on: metrics, scraped once a second, and a health probe on top of the heartbeat.
+ * @param {Setting} setting
+ */
+async function watched({ node, workers, port }) {
+  const admin = await freePort();
+  const flags = ["--metrics", String(admin), "--health", "http:/pid"];
+  const args = [HOLDFAST, "run", APP, "-i", String(workers), "--name", "bench", ...flags];
+  const started = ofChildren([start(node, args, { env: { PORT: String(port) } })]);
+  const scrape = () =>
+    get({ port: admin, path: "/metrics", host: "127.0.0.1" }, (answer) => answer.resume()).on(
+      "error",
+      () => {},
+    );
+  const timer = setInterval(scrape, 1000);
+  const stop = () => {
+    clearInterval(timer);
+    return started.stop();
+  };
+  return { ...started, stop };
+}
+
+/**
+ * Nothing on: no metrics, no heartbeat's debugger, no probe.
+ * @param {Setting} setting
+ */
+function unwatched({ node, workers, port }) {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
+  const file = join(folder, "holdfast.config.json");
+  const app = { name: "bench", script: APP, instances: workers, metrics: false, hangTimeout: 0 };
+  writeFileSync(file, JSON.stringify(app));
+  const started = ofChildren([
+    start(node, [HOLDFAST, "run", file], { env: { PORT: String(port) } }),
+  ]);
+  const stop = async () => {
+    await started.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { ...started, stop };
 }
 
 /** @param {Setting} setting */

@@ -1,5 +1,5 @@
 // Runs the benchmarks, prints what came out and writes it to results/.
-//   run.mjs [accept] [start] [idle] [commands] [scrape]   all of them when none is named
+//   run.mjs [accept] [start] [idle] [commands] [scrape] [watch]   all of them when none is named
 //   --quick                short and rough
 //   --only holdfast,pm2    these contenders only
 //   --rounds 9             more rounds or samples than usual
@@ -17,6 +17,7 @@ import { benchNode } from "./nodes.mjs";
 import { scrape } from "./scrape.mjs";
 import { start } from "./start.mjs";
 import { isMet, targetTable } from "./targets.mjs";
+import { watch } from "./watch.mjs";
 
 /**
  * @typedef {object} Options
@@ -36,7 +37,7 @@ import { isMet, targetTable } from "./targets.mjs";
  */
 
 /** @type {Record<string, Benchmark>} */
-const BENCHMARKS = { accept, start, idle, commands, scrape };
+const BENCHMARKS = { accept, start, idle, commands, scrape, watch };
 const RESULTS = new URL("results/", import.meta.url);
 
 let cpuShares = "";

@@ -32,6 +32,7 @@ const SIGNAL_ARRIVES_MS = 100;
 function start(settings: AgentSettings, debug: Debugger): void {
   const channel = openChannel();
   const traffic = new Traffic(() => gate.changed());
+  if (settings.countRequests) traffic.requests.count();
   const gate = new Gate(channel, traffic, String(settings.worker), (key, client) => {
     listen.deliver(key, client);
   });

@@ -44,10 +44,16 @@ export class Requests {
   /** By method and status class. */
   readonly #series: (Series | undefined)[] = [];
   readonly #isWatched: (socket: Socket) => boolean;
+  #counts = false;
 
-  /** `isWatched`: the end of this socket will be told to `ended`. */
+  /** `isWatched`: the end of this socket will be told to `ended`. Nothing is counted before `count`. */
   constructor(isWatched: (socket: Socket) => boolean) {
     this.#isWatched = isWatched;
+  }
+
+  /** From now on. */
+  count(): void {
+    this.#counts = true;
     subscribe("http.server.request.start", (exchange) => this.#began(exchange as Exchange));
     subscribe("http.server.response.finish", (exchange) => this.#finished(exchange as Exchange));
   }
@@ -64,7 +70,7 @@ export class Requests {
   /** A stream of HTTP/2, which has no channels on Node 20. */
   stream(stream: ServerHttp2Stream, method: unknown): void {
     // A tunnel, such as a WebSocket (RFC 8441), is no request, as an upgrade is none.
-    if (method === "CONNECT") return;
+    if (method === "CONNECT" || !this.#counts) return;
     const startedAt = performance.now();
     this.inFlight += 1;
     stream.once("close", () => {

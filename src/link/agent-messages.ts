@@ -102,6 +102,8 @@ export interface AgentSettings {
   readonly health: HealthSettings;
   /** Without a beat for so long a worker hangs; null: it is not watched. */
   readonly hangTimeoutMs: number | null;
+  /** Count and time requests: for metrics, or to replace the worker after so many. */
+  readonly countRequests: boolean;
   readonly metrics: {
     /** False: beats tell only what watching and replacing workers needs. */
     readonly collect: boolean;

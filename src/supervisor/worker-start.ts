@@ -33,6 +33,7 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     shutdownMessage: options.shutdownMessage,
     health: options.health ?? HEALTH_DEFAULTS,
     hangTimeoutMs: options.hangTimeoutMs,
+    countRequests: options.metrics !== null || options.maxRequests !== null,
     metrics: { ...(options.metrics ?? METRICS_DEFAULTS), collect: options.metrics !== null },
   };
   const outlet = around.outlets(options, slot);

@@ -44,6 +44,7 @@ export class Alone implements AsyncDisposable {
     const all: AgentSettings = {
       ...{ worker: 1, slot: 0, generation: 0, probe: null, shutdownMessage: false },
       ...{ health: HEALTH_DEFAULTS, hangTimeoutMs: null },
+      countRequests: true,
       metrics: { ...METRICS_DEFAULTS, collect: true },
       ...settings,
     };

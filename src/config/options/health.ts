@@ -75,6 +75,6 @@ export const HEALTH_OPTIONS: Options<
     pm2: [],
     description:
       "How many HTTP requests a worker may answer, give or take a tenth, before it is replaced.",
-    change: "update",
+    change: "reload",
   },
 };
