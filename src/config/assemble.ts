@@ -58,8 +58,10 @@ export function assemble(assembly: Assembly): Assembled {
 function fieldsOf(values: ReadonlyMap<string, unknown>, context: ParseContext): AppOptions {
   const fields = Object.entries<Option<unknown>>(OPTIONS).map(([field, option]) => {
     if (values.has(field)) return [field, values.get(field)];
-    const isPm2s = field === "instances" && context.pm2Defaults === true;
-    return [field, isPm2s ? 1 : option.default];
+    // One process, and no cluster's worker, is what PM2 makes of neither.
+    const isPm2s = context.pm2Defaults === true && !values.has("instances");
+    if (isPm2s && field === "instances") return [field, 1];
+    return [field, isPm2s && field === "execMode" ? "fork" : option.default];
   });
   // The table is typed by AppOptions, so a value from each of its readers is an AppOptions.
   return Object.fromEntries(fields) as AppOptions;
@@ -161,7 +163,7 @@ function advice(app: AppOptions, pathTo: Assembly["pathTo"]): readonly Fault[] {
   const starter = typeof app.script === "string" ? starterNote(app.script) : null;
   const isForked = app.execMode === "fork" && app.instances !== 1 && app.incrementVar === null;
   const fork =
-    'is "fork", but instances share the ports they listen on, as in "cluster": give incrementVar for a port each';
+    'is "fork", and instances share the ports they listen on all the same: give incrementVar for a port each';
   return [
     ...(starter === null ? [] : [{ path: pathTo("script", "script"), message: starter }]),
     ...(isForked ? [{ path: pathTo("execMode", "execMode"), message: fork }] : []),

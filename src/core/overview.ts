@@ -32,8 +32,8 @@ export interface AppOverview extends Omit<AppStatus, "workers" | "slots"> {
   readonly file: string | null;
   readonly cwd: string;
   readonly args: readonly string[];
-  /** Always the same: workers share the addresses they listen on, whatever `execMode` says in a file. */
-  readonly execMode: "cluster";
+  /** What the program finds itself to be; the addresses it listens on are shared in both. */
+  readonly execMode: "cluster" | "fork";
   /** The Node binary that runs the workers, its version (null where it does not say), and its arguments. */
   readonly interpreter: string;
   readonly nodeVersion: string | null;

@@ -34,6 +34,7 @@ export function resolveLaunch(
     cwd: found.cwd,
     env: { ...inherited(environment ?? process.env), ...identity.env, ...options.env },
     node: options.interpreter ?? process.execPath,
+    isClusterWorker: options.execMode === "cluster",
     instanceVar: options.instanceVar,
     incrementVar: options.incrementVar,
     uid: identity.uid,

@@ -146,7 +146,7 @@ function runsAs(
   const { nodeArgs, drainTimeoutMs, shutdownMessage } = options;
   const { autorestart, autostart, watch, cron, maxMemoryBytes } = options;
   return {
-    ...{ execMode: "cluster", interpreter: interpreterOf(options), nodeArgs },
+    ...{ execMode: options.execMode, interpreter: interpreterOf(options), nodeArgs },
     ...{ drainTimeoutMs, shutdownMessage, autorestart, autostart },
     ...{ watch: watch?.paths ?? null, cron, maxMemoryBytes },
   };

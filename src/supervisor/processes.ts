@@ -24,6 +24,8 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   /** The Node binary: a path, or a name looked for in PATH. */
   readonly node: string;
+  /** False: the program finds itself the primary of a cluster of its own. */
+  readonly isClusterWorker: boolean;
   /** The variable that carries the slot, and the one that is raised by it. */
   readonly instanceVar: string;
   readonly incrementVar: string | null;
@@ -110,7 +112,8 @@ export function spawnWorker(
 
 function argumentsOf(launch: Launch, { hangTimeoutMs }: AgentSettings): string[] {
   const own = [...launch.nodeArgs, launch.env.NODE_OPTIONS ?? ""].join(" ");
-  const isOurs = hangTimeoutMs !== null && !own.includes("--inspect");
+  const isOpenable = process.features.inspector && !own.includes("--inspect");
+  const isOurs = hangTimeoutMs !== null && isOpenable;
   return [
     ...(isOurs ? INSPECTOR_FLAGS : []),
     ...launch.nodeArgs,
@@ -127,7 +130,7 @@ function environmentOf(launch: Launch, settings: AgentSettings, marker: string):
     ...raised(launch, settings.slot),
     [launch.instanceVar]: String(settings.slot),
     // What makes the process a node:cluster worker.
-    NODE_UNIQUE_ID: String(settings.worker),
+    ...(launch.isClusterWorker ? { NODE_UNIQUE_ID: String(settings.worker) } : {}),
     HOLDFAST_SLOT: String(settings.slot),
     HOLDFAST_GENERATION: String(settings.generation),
     HOLDFAST_SUPERVISOR: marker,

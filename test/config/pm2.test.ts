@@ -239,6 +239,17 @@ describe("what means something else in other files", () => {
     });
     expect(parseApp({ script: "a.js", instances: 0 }).ok).toBe(false);
   });
+
+  it.each<[object, string]>([
+    [{}, "fork"],
+    [{ instances: 1 }, "cluster"],
+    [{ exec_mode: "cluster" }, "cluster"],
+    [{ instances: 2, exec_mode: "fork" }, "fork"],
+  ])("exec_mode where PM2 reads %j", (given, execMode) => {
+    const value = { execMode };
+    const input = { script: "a.js", ...given };
+    expect(parseApp(input, { pm2Defaults: true })).toMatchObject({ value });
+  });
 });
 
 describe("interpreters", () => {

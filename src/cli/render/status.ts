@@ -55,7 +55,7 @@ function factLines(app: AppOverview, now: number): readonly string[] {
 /** "22.12.0 --max-old-space-size=400, cluster workers, /usr/bin/node" */
 function nodeText({ nodeVersion, nodeArgs, interpreter, execMode }: AppOverview): string {
   const facts = [nodeVersion ?? "unknown version", ...nodeArgs];
-  return `${facts.join(" ")}, ${execMode} workers, ${interpreter}`;
+  return `${facts.join(" ")}, ${execMode} mode, ${interpreter}`;
 }
 
 function stopText({ drainTimeoutMs, shutdownMessage }: AppOverview): string {

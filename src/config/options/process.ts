@@ -124,11 +124,11 @@ export const PROCESS_OPTIONS: Options<
     name: "execMode",
     kind: execModes,
     default: "cluster",
-    why: "it needs no code and loses no connection in a reload",
+    why: 'programs that look at node:cluster find what they expect; in a file named ecosystem.* without `instances` it is "fork", as with PM2',
     cli: null,
     pm2: [{ name: "exec_mode", kind: execModeKind }],
     description:
-      "Read for PM2's sake: instances share the ports they listen on in both; for a port each give incrementVar.",
+      'What the program finds itself to be: a worker of node:cluster, or with "fork" a process of its own, which may fork a cluster itself. Instances share the ports they listen on in both; for a port each give incrementVar.',
     change: "reload",
   },
 };

@@ -227,7 +227,7 @@ describe("the status", () => {
     expect(text).toContain("degraded, 1 of 2 ready, since 2026-11-21 06:58:55 UTC (1m 5s ago)");
     expect(text).toContain("slot 1 (pid 4001): Error: no database [uncaught]");
     expect(text).toContain("next      slot 1 restarts in 1s");
-    expect(text).toContain("node      22.12.0 --trace-warnings, cluster workers, /usr/bin/node");
+    expect(text).toContain("node      22.12.0 --trace-warnings, cluster mode, /usr/bin/node");
     expect(text).toContain(
       "at stop   drains; killed with all it has started after 30s at the latest",
     );
