@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { end, run, start } from "./children.mjs";
-import { HOLDFAST, installPeers, PM2 } from "./nodes.mjs";
+import { HOLDFAST, installPeers, PM2, PM2_EXPORTER } from "./nodes.mjs";
 import { familyOf, killLeft, statOf } from "./processes.mjs";
 import { whenAllAnswer } from "./workers.mjs";
 
@@ -30,6 +30,7 @@ const LEAVE_WITHIN_MS = 1000;
  * @property {readonly number[]} roots the processes all others descend from
  * @property {() => string} output
  * @property {() => Promise<unknown>} stop
+ * @property {number} [metricsPort] where an exporter answers
  */
 
 /**
@@ -38,11 +39,13 @@ const LEAVE_WITHIN_MS = 1000;
  * @property {number} port
  * @property {readonly number[]} roots
  * @property {readonly number[]} workers pids
+ * @property {number} [metricsPort]
+ * @property {() => string} output
  * @property {() => Promise<void>} stop throws when something was left behind
  */
 
 /** @type {Record<string, (setting: Setting) => Started | Promise<Started>>} */
-const STARTERS = { holdfast, cluster, reusePort, pm2, watched, unwatched };
+const STARTERS = { holdfast, cluster, reusePort, pm2, pm2Exporter, watched, unwatched };
 
 export const CONTENDERS = ["holdfast", "cluster", "reusePort", "pm2"];
 
@@ -63,7 +66,7 @@ export async function startContender(name, { node, workers }) {
   alive.add(started);
   try {
     const pids = await whenAllAnswer(port, workers);
-    return { name, port, roots: started.roots, workers: pids, stop: () => stop(name, started) };
+    return { ...started, name, port, workers: pids, stop: () => stop(name, started) };
   } catch (error) {
     const output = started.output();
     await stop(name, started).catch(() => {});
@@ -164,8 +167,27 @@ function ofChildren(children) {
 }
 
 /**
+ * PM2 and its usual exporter, which takes its port from argv[1] alone: there `node -e` has the first argument.
  * @param {Setting} setting
  * @returns {Promise<Started>}
+ */
+async function pm2Exporter(setting) {
+  const metricsPort = await freePort();
+  const { home, ...daemon } = await pm2(setting);
+  const args = ["-e", `require(${JSON.stringify(PM2_EXPORTER)})`, String(metricsPort)];
+  const exporter = start(setting.node, args, { env: { PM2_HOME: home } });
+  const own = ofChildren([exporter]);
+  const stop = async () => {
+    await own.stop();
+    await daemon.stop();
+  };
+  const output = () => daemon.output() + own.output();
+  return { roots: [...daemon.roots, ...own.roots], output, stop, metricsPort };
+}
+
+/**
+ * @param {Setting} setting
+ * @returns {Promise<Started & { home: string }>}
  */
 async function pm2({ node, workers, port }) {
   installPeers();
@@ -174,15 +196,18 @@ async function pm2({ node, workers, port }) {
   const command = (/** @type {string[]} */ ...args) =>
     run(node, [PM2, ...args], { env, timeoutMs: COMMAND_WITHIN_MS });
   const stop = async () => {
-    await command("kill");
-    rmSync(home, { recursive: true, force: true });
+    try {
+      await command("kill");
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
   };
   const starting = { roots: [], output: () => "", stop };
   alive.add(starting);
   try {
     const output = await command("start", APP, "-i", String(workers), "--name", "bench");
     const daemon = Number(readFileSync(join(home, "pm2.pid"), "utf8"));
-    return { roots: [daemon], output: () => output, stop };
+    return { roots: [daemon], output: () => output, stop, home };
   } catch (error) {
     await stop();
     throw error;

@@ -9,6 +9,7 @@ const PEERS = fileURLToPath(new URL("peers", import.meta.url));
 
 export const HOLDFAST = fileURLToPath(new URL("../dist/bin/holdfast.cjs", import.meta.url));
 export const PM2 = `${PEERS}/node_modules/pm2/bin/pm2`;
+export const PM2_EXPORTER = `${PEERS}/node_modules/pm2-prometheus-exporter/exporter.js`;
 
 /**
  * The binary: BENCH_NODE, or Node 24 of the tests where there is one for this machine, or this one.
@@ -31,7 +32,7 @@ function nodeOfTests() {
 }
 
 export function installPeers() {
-  if (!existsSync(PM2)) install(PEERS);
+  if (![PM2, PM2_EXPORTER].every((file) => existsSync(file))) install(PEERS);
 }
 
 /** @param {string} folder */
