@@ -67,9 +67,7 @@ describe("jlist and status", () => {
       version: "4.5.6",
     });
     const { stdout } = await house.ok(["status", "server"]);
-    expect(stdout).toContain(
-      `node      ${process.versions.node} --trace-warnings, cluster mode`,
-    );
+    expect(stdout).toContain(`node      ${process.versions.node} --trace-warnings, cluster mode`);
     expect(stdout).toMatch(
       /at stop {3}drains; killed with all it has started after \d+\S* at the latest/,
     );
