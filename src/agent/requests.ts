@@ -1,13 +1,14 @@
 /**
  * Requests of this worker, counted and timed without any change to the app. Runs for each request: no
- * listener, closure or object is made here for one of HTTP/1.1. Its beginning and end come from Node's
- * diagnostics channels; the end of one whose client went away is told by no channel
- * (`http.server.response.finish` stays silent, Node 20 to 26), so it is found at the socket's end.
+ * listener, closure or object is made here for one of HTTP/1.1. It begins when its server emits it and
+ * ends when Node takes the socket from its response (lib/_http_server.js resOnFinish, Node 20 to 26);
+ * Node's diagnostics channels say the same and cost twice as much. One whose client went away is not
+ * ended by Node: that is found at the socket's end.
  */
 
-import { subscribe } from "node:diagnostics_channel";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import http, { type IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
+import https from "node:https";
 import type { Socket } from "node:net";
 import { type Distribution, METHODS, REQUEST_BUCKETS } from "../core/stats.ts";
 
@@ -26,10 +27,11 @@ const NO_ERROR = 0;
 type WatchedSocket = Socket & { [UNFINISHED]?: number; [OWN]?: boolean };
 type WatchedResponse = ServerResponse & { [STARTED]?: number | undefined };
 
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: WatchedResponse;
-  readonly socket: WatchedSocket;
+/** What a server emits with a request and its response. A listener of the last two may emit the first. */
+const BEGINNINGS: ReadonlySet<unknown> = new Set(["request", "checkContinue", "checkExpectation"]);
+
+interface Emitter {
+  emit(event: unknown, ...values: unknown[]): boolean;
 }
 
 interface Series {
@@ -54,8 +56,26 @@ export class Requests {
   /** From now on. */
   count(): void {
     this.#counts = true;
-    subscribe("http.server.request.start", (exchange) => this.#began(exchange as Exchange));
-    subscribe("http.server.response.finish", (exchange) => this.#finished(exchange as Exchange));
+    // Of all servers, those that get their connections from other code included.
+    this.#watch(http.Server.prototype);
+    this.#watch(https.Server.prototype);
+    this.#watchEnds();
+  }
+
+  /** A server has emitted a request of HTTP/1.1, or something of another kind. */
+  began(request: unknown, response: unknown): void {
+    if (!this.#counts || !(response instanceof ServerResponse)) return;
+    const exchange: WatchedResponse = response;
+    const { socket } = request as IncomingMessage & { socket: WatchedSocket | null };
+    if (exchange[STARTED] !== undefined || !socket) return;
+    const unfinished = socket[UNFINISHED];
+    if (unfinished === undefined) {
+      if (socket[OWN]) return;
+      if (!this.#isWatched(socket)) socket.once("close", () => this.ended(socket));
+    }
+    socket[UNFINISHED] = (unfinished ?? 0) + 1;
+    exchange[STARTED] = performance.now();
+    this.inFlight += 1;
   }
 
   /** A connection is gone: what it had not been answered is aborted. */
@@ -96,28 +116,38 @@ export class Requests {
     return found;
   }
 
-  #began({ response, socket }: Exchange): void {
-    const unfinished = socket[UNFINISHED];
-    if (unfinished === undefined) {
-      if (socket[OWN]) return;
-      if (!this.#isWatched(socket)) socket.once("close", () => this.ended(socket));
-    }
-    socket[UNFINISHED] = (unfinished ?? 0) + 1;
-    response[STARTED] = performance.now();
-    this.inFlight += 1;
+  #watch(prototype: Emitter): void {
+    const { emit } = prototype;
+    const requests = this;
+    prototype.emit = function (this: Emitter, event, a, b, ...rest) {
+      if (event === "request" || BEGINNINGS.has(event)) requests.began(a, b);
+      if (rest.length > 0) return Reflect.apply(emit, this, [event, a, b, ...rest]);
+      if (b !== undefined) return emit.call(this, event, a, b);
+      return a === undefined ? emit.call(this, event) : emit.call(this, event, a);
+    };
   }
 
-  #finished({ request, response, socket }: Exchange): void {
-    const startedAt = response[STARTED];
+  #watchEnds(): void {
+    const prototype = ServerResponse.prototype;
+    const { detachSocket } = prototype;
+    const requests = this;
+    prototype.detachSocket = function (this: WatchedResponse, socket) {
+      if (this[STARTED] !== undefined) requests.#finished(this, socket);
+      return detachSocket.call(this, socket);
+    };
+  }
+
+  #finished(response: WatchedResponse, socket: WatchedSocket): void {
+    const startedAt = response[STARTED] as number;
     const unfinished = socket[UNFINISHED];
-    // Of an own connection, of one that was aborted, or told twice.
-    if (startedAt === undefined || !unfinished) return;
     response[STARTED] = undefined;
+    // Of one that was aborted.
+    if (!unfinished) return;
     socket[UNFINISHED] = unfinished - 1;
     this.inFlight -= 1;
     // Node before 24 calls finished, too, what was cut off by the end of its connection.
     if (socket.destroyed) this.aborted += 1;
-    else this.#count(request.method ?? "", response.statusCode, startedAt);
+    else this.#count(response.req.method ?? "", response.statusCode, startedAt);
   }
 
   #count(method: string, status: number, startedAt: number): void {
