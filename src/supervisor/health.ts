@@ -85,6 +85,7 @@ export class AppHealth {
     // One that has not said yet what the signal does to it must at least survive it.
     if (inspector === null && catchesSignal(process.pid, SIGUSR1) !== true) return;
     signs.isInspected = true;
+    signs.isBeingInspected = true;
     const found = await inspect({
       pid: process.pid,
       url: inspector === null || inspector === "closed" ? null : inspector.url,
@@ -94,11 +95,10 @@ export class AppHealth {
         process.signal("SIGUSR1");
       },
     });
+    signs.isBeingInspected = false;
     if (found === null || signs.beatAt !== beatAt) return;
     signs.told = found.isHeld ? "debugger" : "hung";
     signs.stack = stackIn(found.stack);
-    // Silence may have decided a moment before; its exit is to tell all the same.
-    if (signs.hang && signs.hasGivenUp) signs.hang = { ...signs.hang, stack: signs.stack };
     if (this.#hangTimeoutMs !== null) this.#lookAt(id);
   }
 
@@ -144,6 +144,8 @@ export class AppHealth {
     const seen = { silentMs, told: signs.told, look, before };
     const verdict = judge(seen, hangTimeoutMs);
     if (verdict.type === "well") return;
+    // The answer is on its way, a second or so on a busy machine: who is replaced is told of with its stack.
+    if (verdict.type === "gives-up" && signs.isBeingInspected) return;
     this.#report(id, signs, verdict.silence, silentMs, verdict.type === "gives-up");
   }
 

@@ -19,6 +19,7 @@ export interface Signs {
   inspector: Inspector | null;
   /** It has been asked in this silence; and its debugger was opened for it. */
   isInspected: boolean;
+  isBeingInspected: boolean;
   isOpened: boolean;
   /** What its debugger has told since the last beat, and where the event loop stands. */
   told: "hung" | "debugger" | null;
@@ -43,6 +44,7 @@ export function noSigns(): Signs {
     handled: 0,
     inspector: null,
     isInspected: false,
+    isBeingInspected: false,
     isOpened: false,
     told: null,
     stack: null,
