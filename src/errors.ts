@@ -101,6 +101,12 @@ export const ERRORS = {
       `The address ${address} is in use by ${holder ?? "another process that /proc does not name"}.`,
     "Stop that process or listen on another port.",
   ),
+  HF_STICKY_FOLDER: entry<{ directory: string; reason: string }>(
+    EXIT.failed,
+    ({ directory, reason }) =>
+      `No folder for the sockets of sticky workers can be made in ${directory}: ${ended(reason)}`,
+    "Make room there and let the supervisor's user write to it, or name another folder in TMPDIR.",
+  ),
   HF_START_FAILED: entry<{ app: string; cause: string; lastOutput: readonly string[] }>(
     EXIT.failed,
     ({ app, cause, lastOutput }) => `${app} did not start: ${ended(cause)}${quoted(lastOutput)}`,

@@ -8,7 +8,7 @@ import { subscribe } from "node:diagnostics_channel";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
 import type { InternalSocket } from "./node-internals.ts";
-import type { Traffic } from "./traffic.ts";
+import { type Traffic, TUNNEL } from "./traffic.ts";
 import { closeWebSocket } from "./websocket.ts";
 
 const SWEEP_EVERY_MS = 50;
@@ -70,6 +70,8 @@ export class Drain {
   #sweepSocket(socket: InternalSocket, now: number): void {
     const response = socket._httpMessage;
     const upgrade = this.#traffic.upgrades.get(socket);
+    // Its other end is told to end it.
+    if (upgrade === TUNNEL) return;
     if (upgrade === "websocket") {
       if (this.#told.has(socket) || this.#endOf(socket, now) > now) return;
       this.#told.add(socket);
@@ -137,7 +139,7 @@ function countHeads(buffer: Buffer): number {
 }
 
 /** True for the raw header block of a `text/event-stream` response. */
-function isEventStream(header: string | null): boolean {
+export function isEventStream(header: string | null): boolean {
   return header !== null && /^content-type:\s*text\/event-stream/im.test(header);
 }
 

@@ -20,6 +20,8 @@ const TAKE_WITHIN_MS = 250;
 interface Held {
   readonly key: string;
   readonly client: Handle;
+  /** Whose client it is; undefined: the least loaded worker's. */
+  readonly to?: number;
 }
 
 export class Gate {
@@ -58,7 +60,17 @@ export class Gate {
     const to = this.#target();
     if (to === null) return false;
     this.#loads[to] = (this.#loads[to] ?? 0) + 1;
-    this.#held.push({ key, client });
+    return this.#hold({ key, client });
+  }
+
+  /** The same for a connection that belongs to this worker. False: that is not possible now. */
+  passesTo(to: number, key: string, client: Handle): boolean {
+    if (this.#hasLeft || this.#isUnanswered() || !this.#channel.isOpen()) return false;
+    return this.#hold({ key, client, to });
+  }
+
+  #hold(held: Held): true {
+    this.#held.push(held);
     this.#sendHeld();
     if (this.#held.length > 0) {
       setTimeout(() => this.#isUnanswered() && this.#keepHeld(), ANSWER_WITHIN_MS + 1);
@@ -130,7 +142,7 @@ export class Gate {
     for (const worker in this.#loads) {
       if (worker !== this.#self) others.push(this.#loads[worker] ?? 0);
     }
-    return passesOn(this.#traffic.open + this.#expected + 1, others);
+    return passesOn(this.#traffic.accepted + this.#expected + 1, others);
   }
 
   #areShortLived(): boolean {
@@ -148,8 +160,8 @@ export class Gate {
   #report(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#traffic.open === this.#reported) return;
-    this.#reported = this.#traffic.open;
+    if (this.#traffic.accepted === this.#reported) return;
+    this.#reported = this.#traffic.accepted;
     this.#unansweredSince ??= Date.now();
     this.#channel.send({ t: "load", open: this.#reported, taken: this.#taken });
   }
@@ -161,9 +173,10 @@ export class Gate {
       if (!next) return;
       this.#unconfirmed += 1;
       this.#unansweredSince ??= Date.now();
-      this.#channel.send({ t: "pass", key: next.key }, next.client, (error) => {
-        if (error) this.#keep(next.key, next.client);
-        else next.client.close();
+      const { client, ...pass } = next;
+      this.#channel.send({ t: "pass", ...pass }, client, (error) => {
+        if (error) this.#keep(next.key, client);
+        else client.close();
       });
     }
   }

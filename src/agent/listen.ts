@@ -64,6 +64,17 @@ export class ListenHook {
     return true;
   }
 
+  /** The address a server listens at. */
+  keyOf(server: InternalServer): string | undefined {
+    for (const [key, listener] of this.#listeners) if (listener.server === server) return key;
+    return undefined;
+  }
+
+  /** The server that listens at an address. */
+  serverAt(key: string): InternalServer | undefined {
+    return this.#listeners.get(key)?.server;
+  }
+
   attach(key: string, shard: number, handle: Handle): void {
     const listener = this.#listeners.get(key);
     if (this.#hasLeft || !listener || listener.shards.has(shard)) return handle.close();

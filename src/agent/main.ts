@@ -9,25 +9,21 @@ import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts
 import { AppMetrics } from "./app-metrics.ts";
 import { type Channel, openChannel } from "./channel.ts";
 import { Debugger } from "./debugger.ts";
-import { Drain } from "./drain.ts";
+import { createLeave, type Leave } from "./departure.ts";
 import { outliveFullDisk } from "./full-disk.ts";
 import { Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
 import { Health } from "./health.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
-import { closeBeforeDisconnect, raiseStop, watchMessageListeners } from "./leave.ts";
+import { closeBeforeDisconnect } from "./leave.ts";
 import { ListenHook } from "./listen.ts";
 import { Measure } from "./measure.ts";
 import type { Handle, InternalServer } from "./node-internals.ts";
 import { probeUntilReady } from "./probe.ts";
 import { hideAgent, keepOutputWhole } from "./quiet.ts";
+import { Sticky } from "./sticky/sticky.ts";
 import { Traffic } from "./traffic.ts";
-
-/** Left of the drain timeout for the app's own clean-up when connections will not end. */
-const CLEANUP_RESERVE_MS = 2000;
-/** A signal raised in this process arrives in its event loop, which must still be there. */
-const SIGNAL_ARRIVES_MS = 100;
 
 function start(settings: AgentSettings, debug: Debugger): void {
   const channel = openChannel();
@@ -36,6 +32,10 @@ function start(settings: AgentSettings, debug: Debugger): void {
   const gate = new Gate(channel, traffic, String(settings.worker), (key, client) => {
     listen.deliver(key, client);
   });
+  // Before what listens in this process is the supervisor's affair: it listens for its peers by itself.
+  const sticky =
+    settings.sticky &&
+    new Sticky(settings.sticky, { channel, traffic, gate, listening: () => listen });
   const guard = guardDescriptors((reached) => {
     if (reached) listen.vacate();
     channel.send({ t: "limit", reached });
@@ -50,7 +50,7 @@ function start(settings: AgentSettings, debug: Debugger): void {
       },
       accepted(key, client) {
         guard.accepted();
-        return gate.passes(key, client);
+        return sticky?.passes(key, client) || gate.passes(key, client);
       },
     },
     settings.slot,
@@ -64,14 +64,17 @@ function start(settings: AgentSettings, debug: Debugger): void {
     check: hooks.healthCheck,
     tell: (fault) => channel.send({ t: "health", fault }),
   });
-  const measure = new Measure({ channel, traffic, debug }, settings.metrics.collect);
+  const measure = new Measure({ channel, traffic, debug, sticky }, settings.metrics.collect);
   // At once, so that all is known of a worker that hangs as soon as it is ready.
   measure.beat();
   startHeartbeat(settings.hangTimeoutMs, () => measure.beat());
-  const leave = createLeave({ traffic, listen, hooks, gate, channel, measure, metrics }, settings);
-  channel.on((message, handle) =>
-    obey(message, handle, { listen, hooks, gate, channel, health, debug, leave }),
-  );
+  const parts = { traffic, listen, hooks, gate, channel, measure, metrics, sticky };
+  const leave = createLeave(parts, settings);
+  channel.on((message, handle) => obey(message, handle, { ...parts, health, debug, leave }));
+  tellUncaught(channel);
+}
+
+function tellUncaught(channel: Channel): void {
   process.on("uncaughtExceptionMonitor", (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
     channel.send({ t: "uncaught", text: text.slice(0, 4000) });
@@ -99,10 +102,11 @@ interface Parts {
   readonly health: Health;
   readonly debug: Debugger;
   readonly leave: Leave;
+  readonly sticky: Sticky | null;
 }
 
 function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Parts): void {
-  const { listen, hooks, gate, channel, health, debug, leave } = parts;
+  const { listen, hooks, gate, channel, health, debug, leave, sticky } = parts;
   switch (message.t) {
     case "bound":
       return listen.answer(message);
@@ -125,6 +129,12 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
       // It serves from now on.
       health.start();
       return hooks.activate();
+    case "peers":
+      return sticky?.heard(message.peers);
+    case "handed":
+      if (sticky && handle) sticky.handed(message.id, message.key, message.head, handle);
+      else handle?.close();
+      return;
     case "inspected":
       return debug.close();
     case "drain":
@@ -133,61 +143,6 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
     case "hurry":
       return leave.hurry(message.withinMs);
   }
-}
-
-interface Leave {
-  begin(timeoutMs: number): void;
-  hurry(withinMs: number): void;
-}
-
-function createLeave(
-  parts: Omit<Parts, "leave" | "health" | "debug"> & {
-    readonly traffic: Traffic;
-    readonly measure: Measure;
-    readonly metrics: AppMetrics;
-  },
-  settings: AgentSettings,
-): Leave {
-  const { traffic, listen, hooks, gate, channel, measure, metrics } = parts;
-  let drain: Drain | null = null;
-  let isRaised = false;
-  let release = (): void => {};
-  const listensToMessages = watchMessageListeners();
-
-  const raise = (): void => {
-    if (isRaised) return;
-    isRaised = true;
-    setTimeout(release, SIGNAL_ARRIVES_MS);
-    // An app without handlers of its own ends by the signal, without a word.
-    measure.tell();
-    raiseStop(settings.shutdownMessage, listensToMessages);
-  };
-  /** Whatever is still open: the app's own clean-up gets its time before the supervisor's kill. */
-  const raiseBefore = (deadlineMs: number): void => {
-    const reserve = Math.min(CLEANUP_RESERVE_MS, deadlineMs / 10);
-    setTimeout(raise, deadlineMs - reserve).unref();
-  };
-
-  return {
-    begin(timeoutMs) {
-      if (drain) return;
-      release = channel.hold();
-      listen.leave();
-      gate.leave();
-      const hooked = hooks.drain(() => channel.send({ t: "released" }));
-      const drained = new Promise<void>((done) => {
-        drain = new Drain(traffic, timeoutMs, () => gate.underWay() > 0, done);
-      });
-      void Promise.all([hooked, drained])
-        .then(() => metrics.last())
-        .then(raise);
-      raiseBefore(timeoutMs);
-    },
-    hurry(withinMs) {
-      drain?.hurry();
-      raiseBefore(withinMs);
-    },
-  };
 }
 
 const settings = process.env.HOLDFAST_AGENT;

@@ -7,6 +7,7 @@ import type { AgentMessage } from "../link/agent-messages.ts";
 import type { Channel } from "./channel.ts";
 import type { Debugger } from "./debugger.ts";
 import { Delay } from "./delay.ts";
+import type { Sticky } from "./sticky/sticky.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** Node's numbers (V8's GCType) to our names. */
@@ -24,23 +25,29 @@ interface Pauses {
   readonly buckets: number[];
 }
 
+export interface MeasureParts {
+  readonly channel: Channel;
+  readonly traffic: Traffic;
+  readonly debug: Debugger;
+  readonly sticky: Sticky | null;
+}
+
 export class Measure {
   readonly #channel: Channel;
   readonly #traffic: Traffic;
   readonly #debug: Debugger;
+  readonly #sticky: Sticky | null;
   /** Null: only what watching and replacing workers needs is told. */
   readonly #delay: Delay | null;
   readonly #pauses = new Map<string, Pauses>();
   /** A beat that waits in the channel: the supervisor does not read, and this process must not grow. */
   #isUnderWay = false;
 
-  constructor(
-    { channel, traffic, debug }: { channel: Channel; traffic: Traffic; debug: Debugger },
-    collect: boolean,
-  ) {
+  constructor({ channel, traffic, debug, sticky }: MeasureParts, collect: boolean) {
     this.#channel = channel;
     this.#traffic = traffic;
     this.#debug = debug;
+    this.#sticky = sticky;
     this.#delay = collect ? new Delay() : null;
     if (collect) this.#watchPauses();
     // Who ends by itself, by process.exit() or by an error has a last word: a pipe is written at once.
@@ -94,12 +101,13 @@ export class Measure {
       external: heap.external_memory,
       cpuUser: cpu.user / 1000,
       cpuSystem: cpu.system / 1000,
-      connections: this.#traffic.open,
+      connections: this.#traffic.accepted,
       inFlight: requests.inFlight,
       aborted: requests.aborted,
       handled: requests.handled,
       requests: delay ? requests.distributions() : {},
       gc: Object.fromEntries(this.#pauses),
+      sticky: this.#sticky?.stats() ?? null,
     };
   }
 

@@ -11,6 +11,7 @@ export interface Handle {
   ref?(): void;
   unref?(): void;
   readStop?(): void;
+  getpeername?(out: Record<string, unknown>): number;
   setBlocking?(blocking: boolean): number;
 }
 

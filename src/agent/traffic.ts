@@ -3,8 +3,9 @@
  * each connection and each request: no closures, copies or objects are made here per connection.
  */
 
-import type { IncomingMessage } from "node:http";
+import http, { type IncomingMessage } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import https from "node:https";
 import { meanLife } from "../core/gate.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
 import { Requests } from "./requests.ts";
@@ -13,7 +14,21 @@ import { Requests } from "./requests.ts";
 const OPENED_AT = Symbol("holdfast.openedAt");
 type WatchedSocket = InternalSocket & { [OPENED_AT]?: number; _parent?: InternalSocket };
 
-type Emit = (event: string, ...args: unknown[]) => boolean;
+export type Emit = (this: InternalServer, event: string, ...args: unknown[]) => boolean;
+
+/** In `upgrades`: its bytes go to another worker and back, which ends it. */
+export const TUNNEL = "holdfast-tunnel";
+
+/** Sees what servers emit before the app does. */
+export interface Router {
+  /** True: it takes care of it, and gives it to the app by `emit` after all if it must. */
+  takes(
+    server: InternalServer,
+    event: string,
+    values: readonly [first: unknown, second: unknown, third: unknown],
+    emit: Emit,
+  ): boolean;
+}
 
 export class Traffic {
   /** Every open socket as the app sees it (the TLS socket, not the one below it). */
@@ -23,6 +38,12 @@ export class Traffic {
   readonly sessions = new Set<ServerHttp2Session>();
   readonly servers = new Set<InternalServer>();
   readonly requests = new Requests((socket) => this.sockets.has(socket as InternalSocket));
+  /** Connections of clients that are connected to other workers, which count them. */
+  visitors: ReadonlySet<InternalSocket> = new Set();
+  /** Null: every request is served where it arrives. */
+  router: Router | null = null;
+  /** Open sockets that were upgraded and end here. */
+  upgraded = 0;
   readonly #changed: () => void;
   readonly #origin = Date.now();
   readonly #forget: (this: InternalSocket) => void;
@@ -46,6 +67,7 @@ export class Traffic {
     this.servers.add(server);
     const emit = server.emit as Emit;
     const traffic = this;
+    const isHttp1 = server instanceof http.Server || server instanceof https.Server;
     server.emit = function (
       this: InternalServer,
       event: string,
@@ -53,8 +75,15 @@ export class Traffic {
       b: unknown,
       ...rest: unknown[]
     ) {
+      if (
+        traffic.router !== null &&
+        isHttp1 &&
+        traffic.router.takes(this, event, [a, b, rest[0]], emit)
+      )
+        return true;
       if (event === "connection") traffic.#opened(a as InternalSocket);
       else if (event !== "request") traffic.#observe(event, a, b);
+      else if (!isHttp1) traffic.requests.began(a, b);
       // As Node emits most. Apps that emit themselves may say more.
       if (rest.length > 0) return Reflect.apply(emit, this, [event, a, b, ...rest]);
       if (b !== undefined) return emit.call(this, event, a, b);
@@ -67,6 +96,11 @@ export class Traffic {
     return this.sockets.size;
   }
 
+  /** Those that this worker has accepted itself. */
+  get accepted(): number {
+    return this.sockets.size - this.visitors.size;
+  }
+
   /** Milliseconds connections lived that closed lately, and since the last one closed. */
   get meanLifeMs(): number {
     return this.#meanLifeMs;
@@ -74,6 +108,11 @@ export class Traffic {
 
   sinceLastCloseMs(): number {
     return Date.now() - this.#lastClosedAt;
+  }
+
+  /** A request for an upgrade goes to the app. */
+  upgrading(request: IncomingMessage, socket: InternalSocket): void {
+    this.#observe("upgrade", request, socket);
   }
 
   #observe(event: string, first: unknown, second: unknown): void {
@@ -84,6 +123,7 @@ export class Traffic {
       // Of a connection only: a server may emit an "upgrade" of its own that means something else.
       const { headers } = (first ?? {}) as Partial<IncomingMessage>;
       this.upgrades.set(second as InternalSocket, String(headers?.upgrade ?? "").toLowerCase());
+      this.upgraded += 1;
     }
   }
 
@@ -116,6 +156,8 @@ export class Traffic {
   #closed(socket: WatchedSocket): void {
     this.requests.ended(socket);
     if (!this.sockets.delete(socket)) return;
+    const upgrade = this.upgrades.get(socket);
+    if (upgrade !== undefined && upgrade !== TUNNEL) this.upgraded -= 1;
     const now = Date.now();
     const life = (now - this.#origin - (socket[OPENED_AT] ?? 0)) | 0;
     this.#meanLifeMs = meanLife(this.#meanLifeMs, Math.max(0, life));

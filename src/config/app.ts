@@ -1,6 +1,11 @@
 /** What one app is, once read: every value present and in its final unit. Types only. */
 
+import type { Sticky } from "../core/sticky.ts";
 import type { AdminInput } from "./admin.ts";
+import type { StickyInput } from "./sticky-input.ts";
+
+export type { Placement, Sticky, StickyBy, StickyCookie } from "../core/sticky.ts";
+export type { StickyInput } from "./sticky-input.ts";
 
 /** A number of workers, every CPU, all CPUs but n (negative), or a share of the CPUs. */
 export type Instances = number | "max" | `${number}%`;
@@ -119,6 +124,8 @@ export interface AppOptions {
   readonly minReady: MinReady;
   /** Null: nothing is measured but whether workers live. */
   readonly metrics: Metrics | null;
+  /** Null: every request is served where it arrives. */
+  readonly sticky: Sticky | null;
   /** When the app is reloaded: five or six fields (with seconds), or a name such as "@daily"; null: never. */
   readonly cron: string | null;
   readonly watch: Watch | null;
@@ -219,6 +226,7 @@ export interface AppInput {
   readonly maxRequests?: number | null;
   readonly minReady?: MinReady;
   readonly metrics?: Partial<Metrics> | false | null;
+  readonly sticky?: StickyInput | null;
   readonly cron?: string | null;
   readonly watch?: WatchInput | null;
   readonly dependsOn?: readonly string[] | string;

@@ -143,6 +143,9 @@ function watchNotes({ values, pathTo }: Assembly): readonly Fault[] {
   return others.map((key) => ({ path: below(at, key), message: watchOptionNote(key) }));
 }
 
+const FORKED =
+  'needs execMode "cluster", and it is "fork", which is also what a file named ecosystem.* means without instances';
+
 /** Faults of values that are right each by itself. */
 function together(app: AppOptions, pathTo: Assembly["pathTo"]): readonly Fault[] {
   const { backoffCapMs, backoffBaseMs, maxMemoryBytes, maxMemoryHardBytes } = app;
@@ -155,6 +158,9 @@ function together(app: AppOptions, pathTo: Assembly["pathTo"]): readonly Fault[]
   if (maxMemoryBytes && maxMemoryHardBytes && maxMemoryHardBytes < maxMemoryBytes) {
     const message = `is ${formatSize(maxMemoryHardBytes)}, expected at least maxMemory, which is ${formatSize(maxMemoryBytes)}`;
     faults.push({ path: pathTo("maxMemoryHardBytes", "maxMemoryHard"), message });
+  }
+  if (app.sticky && app.execMode === "fork") {
+    faults.push({ path: pathTo("sticky", "sticky"), message: FORKED });
   }
   return faults;
 }

@@ -9,6 +9,13 @@ export interface CliOption {
   readonly description: string;
   /** May be given several times; the values make a list. */
   readonly repeatable: boolean;
+  /** What a value looks like where it may be left out: `--sticky [by]`. Null elsewhere. */
+  readonly optional: OptionalValue | null;
+}
+
+export interface OptionalValue {
+  readonly flag: string;
+  readonly matches: RegExp;
 }
 
 /** The flags of commands that take an app, in the order of the table. */
@@ -17,7 +24,8 @@ export function cliOptions(): readonly CliOption[] {
     const flags = flagsOf(option);
     if (flags === null || option.cli === null || "words" in option.cli) return [];
     const description = `${sentence(option.description)} (default: ${plain(defaultOf(option))})`;
-    return [{ flags, description, repeatable: option.cli.repeatable ?? false }];
+    const { flag, repeatable = false, optional: matches } = option.cli;
+    return [{ flags, description, repeatable, optional: matches ? { flag, matches } : null }];
   });
 }
 
@@ -76,7 +84,8 @@ function usageCode(option: Option<unknown>): string {
 function flagsOf({ cli }: Option<unknown>): string | null {
   if (cli === null || "words" in cli) return null;
   const short = cli.short === undefined ? "" : `${cli.short}, `;
-  const placeholder = cli.placeholder === undefined ? "" : ` <${cli.placeholder}>`;
+  const [open, close] = cli.optional ? "[]" : "<>";
+  const placeholder = cli.placeholder === undefined ? "" : ` ${open}${cli.placeholder}${close}`;
   return `${short}${cli.flag}${placeholder}`;
 }
 

@@ -11,6 +11,7 @@ import { OBSERVE_OPTIONS } from "./options/observe.ts";
 import type { Option, Options } from "./options/option.ts";
 import { PROCESS_OPTIONS } from "./options/process.ts";
 import { RESTART_OPTIONS } from "./options/restart.ts";
+import { STICKY_OPTIONS } from "./options/sticky.ts";
 import { WORKERS_OPTIONS } from "./options/workers.ts";
 
 export type { Option } from "./options/option.ts";
@@ -22,6 +23,7 @@ export const OPTIONS: Options<keyof AppOptions> = {
   ...RESTART_OPTIONS,
   ...HEALTH_OPTIONS,
   ...OBSERVE_OPTIONS,
+  ...STICKY_OPTIONS,
   ...LOGS_OPTIONS,
 };
 

@@ -49,6 +49,8 @@ export interface AppOverview extends Omit<AppStatus, "workers" | "slots"> {
   readonly cron: string | null;
   /** Of one worker; null: no limit. */
   readonly maxMemoryBytes: number | null;
+  /** What names a session, in order; null: requests are served where they arrive. */
+  readonly sticky: readonly string[] | null;
   /** When the status became what it is. Milliseconds since 1970. */
   readonly since: number;
   /** The path of the file that describes the app, null when it was started by hand. */

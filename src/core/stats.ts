@@ -52,8 +52,37 @@ export interface WorkerStats {
   readonly handled: number;
   /** By `"<index in METHODS>:<status class 1 to 5>"`, those that were used. */
   readonly requests: Readonly<Record<string, Distribution>>;
+  /** With sticky routing: requests and upgrades by what became of them. Null without. */
+  readonly sticky: StickyStats | null;
   /** By kind. */
   readonly gc: Readonly<Record<string, Distribution>>;
+}
+
+/** Where sticky routing sent what came here; what a peer has sent here is counted there. */
+export const STICKY_RESULTS = [
+  /** The session is this worker's. */
+  "local",
+  /** No session yet: served here, and told whose it is. */
+  "new",
+  /** Sent to the least loaded worker, which is its own from now on. */
+  "placed",
+  /** Sent to its worker as a request. */
+  "forwarded",
+  /** Handed to its worker as a socket. */
+  "handed",
+  /** An upgrade sent to its worker byte by byte. */
+  "tunnelled",
+  /** Its worker is gone or leaving: served here. */
+  "moved",
+  /** Its worker could not be reached: served here. */
+  "unreachable",
+] as const;
+export type StickyResult = (typeof STICKY_RESULTS)[number];
+
+export interface StickyStats {
+  readonly results: Readonly<Record<StickyResult, number>>;
+  /** Upgraded sockets and engine.io sessions that are open here. */
+  readonly sessions: number;
 }
 
 /** Of the app's own registry: what prom-client's `getMetricsAsJSON()` gives, as far as it is used. */

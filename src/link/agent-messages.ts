@@ -4,8 +4,10 @@
  * `internalMessage`: the app's own `process.on("message")` never sees it.
  */
 
+import type { Peer } from "../core/affinity.ts";
 import type { Loads } from "../core/gate.ts";
 import type { AppMetric, WorkerStats } from "../core/stats.ts";
+import type { Sticky } from "../core/sticky.ts";
 
 export const ENVELOPE = "NODE_HOLDFAST";
 
@@ -51,8 +53,17 @@ export type AgentMessage =
   | { readonly t: "uncaught"; readonly text: string }
   /** Open connections of this worker, and how many it has been given so far. */
   | { readonly t: "load"; readonly open: number; readonly taken: number }
-  /** With the connection's handle: more than this worker's fair share. */
-  | { readonly t: "pass"; readonly key: string }
+  /** With the connection's handle: more than this worker's fair share, or another worker's client. */
+  | { readonly t: "pass"; readonly key: string; readonly to?: number }
+  /** With the handle of a connection that asks for an upgrade: it belongs to the session of worker `to`. */
+  | {
+      readonly t: "hand";
+      readonly id: string;
+      readonly to: number;
+      readonly key: string;
+      /** All that was read of it, base64. */
+      readonly head: string;
+    }
   /** This worker is awake and will take the connection it was offered. */
   | { readonly t: "accept"; readonly offer: number }
   /** It is leaving: offer it to another. */
@@ -82,6 +93,10 @@ export type SupervisorMessage =
   | { readonly t: "drain"; readonly timeoutMs: number }
   | { readonly t: "hurry"; readonly withinMs: number }
   | { readonly t: "activate" }
+  /** With sticky routing: all workers of the app that sessions may belong to, at every change. */
+  | { readonly t: "peers"; readonly peers: readonly Peer[] }
+  /** With a connection's handle: a client of this worker, as another has found out by `head`. */
+  | { readonly t: "handed"; readonly id: string; readonly key: string; readonly head: string }
   /** The debugger that was opened to see where it stood is not needed any more. */
   | { readonly t: "inspected" }
   | { readonly t: "loads"; readonly loads: Loads }
@@ -104,6 +119,8 @@ export interface AgentSettings {
   readonly hangTimeoutMs: number | null;
   /** Count and time requests: for metrics, or to replace the worker after so many. */
   readonly countRequests: boolean;
+  /** Null: every request is served where it arrives. */
+  readonly sticky: StickySettings | null;
   readonly metrics: {
     /** False: beats tell only what watching and replacing workers needs. */
     readonly collect: boolean;
@@ -111,6 +128,14 @@ export interface AgentSettings {
     readonly merge: boolean;
     readonly maxSeries: number;
   };
+}
+
+/** What the agent needs to be sticky. */
+export interface StickySettings extends Sticky {
+  /** This worker's own. */
+  readonly tag: string;
+  /** The UNIX socket it serves its peers at, in a folder that is closed to other users. */
+  readonly path: string;
 }
 
 /** How the agent asks its app whether it is well. */

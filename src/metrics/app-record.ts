@@ -66,6 +66,8 @@ export class AppRecord {
   readonly requests = new Tallies<string>();
   readonly gc = new Tallies<string>();
   readonly aborted = new Tally();
+  /** In the order of `STICKY_RESULTS`. */
+  readonly sticky = new Tally();
   readonly exits = new Map<ExitReason, number>();
   readonly kills = new Map<string, number>();
   readonly reloads = new Map<ReloadResult, number>();
@@ -126,6 +128,7 @@ export class AppRecord {
     slot.loop.hearAll(id, [beat.active, beat.idle]);
     slot.cpu.hearAll(id, [beat.cpuUser, beat.cpuSystem]);
     this.aborted.hear(id, 0, beat.aborted);
+    this.sticky.hearAll(id, beat.sticky?.results ?? []);
     for (const [key, vector] of beat.requests) this.requests.of(key).hearAll(id, vector);
     for (const [kind, vector] of beat.gc) this.gc.of(kind).hearAll(id, vector);
   }
@@ -193,6 +196,7 @@ export class AppRecord {
     this.requests.forget(id);
     this.gc.forget(id);
     this.aborted.forget(id);
+    this.sticky.forget(id);
     this.own.forget(id);
     for (const { loop, cpu } of this.slots.values()) {
       loop.forget(id);

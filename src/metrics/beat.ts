@@ -1,6 +1,13 @@
 /** What a worker's beat says, as far as it can be believed. Pure. */
 
-import { GC_BUCKETS, GC_KINDS, METHODS, REQUEST_BUCKETS, STATUS_CLASSES } from "../core/stats.ts";
+import {
+  GC_BUCKETS,
+  GC_KINDS,
+  METHODS,
+  REQUEST_BUCKETS,
+  STATUS_CLASSES,
+  STICKY_RESULTS,
+} from "../core/stats.ts";
 import { vectorIn } from "./histogram.ts";
 import { countIn } from "./merge.ts";
 
@@ -21,6 +28,13 @@ export interface Beat {
   /** By method and class, and by kind: the buckets, then the sum. */
   readonly requests: ReadonlyMap<string, readonly number[]>;
   readonly gc: ReadonlyMap<string, readonly number[]>;
+  readonly sticky: StickyBeat | null;
+}
+
+export interface StickyBeat {
+  /** In the order of `STICKY_RESULTS`. */
+  readonly results: readonly (number | null)[];
+  readonly sessions: number | null;
 }
 
 /** `"0:2"` for GET and 2xx: the keys of `WorkerStats.requests`. */
@@ -45,6 +59,17 @@ export function beatIn(stats: unknown): Beat {
     aborted: countIn(found.aborted),
     requests: vectorsIn(found.requests, REQUEST_KEYS, REQUEST_BUCKETS.length + 1),
     gc: vectorsIn(found.gc, GC_KINDS, GC_BUCKETS.length + 1),
+    sticky: stickyIn(found.sticky),
+  };
+}
+
+function stickyIn(value: unknown): StickyBeat | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { results, sessions } = value as Record<string, unknown>;
+  const said = (typeof results === "object" ? (results ?? {}) : {}) as Record<string, unknown>;
+  return {
+    results: STICKY_RESULTS.map((name) => countIn(said[name])),
+    sessions: countIn(sessions),
   };
 }
 

@@ -1,6 +1,13 @@
 /** THE table of what is exported. Names and labels are an interface: alerts and dashboards are written against it. */
 
-import { GC_BUCKETS, GC_KINDS, METHODS, REQUEST_BUCKETS, STATUS_CLASSES } from "../core/stats.ts";
+import {
+  GC_BUCKETS,
+  GC_KINDS,
+  METHODS,
+  REQUEST_BUCKETS,
+  STATUS_CLASSES,
+  STICKY_RESULTS,
+} from "../core/stats.ts";
 import { EXIT_REASONS } from "../core/worker.ts";
 
 export type FamilyType = "counter" | "gauge" | "histogram";
@@ -155,6 +162,12 @@ export const FAMILIES = {
   ),
   holdfast_listen_queue_length: gauge(["app", "address"], "Connections that wait to be accepted"),
 
+  holdfast_sticky_requests_total: counter(
+    ["app", "result"],
+    "Requests and upgrades that sticky routing has decided on, by what became of them",
+  ),
+  holdfast_sticky_sessions: gauge(W, "Open sessions of the slot: upgraded sockets and Engine.IO's"),
+
   holdfast_metrics_stale_workers: gauge(A, "Ready workers that have said nothing for 3 seconds"),
   holdfast_metrics_series: gauge(A, "Series of the app's own metrics that are kept"),
   holdfast_metrics_dropped_series_total: counter(
@@ -179,4 +192,5 @@ export const LABEL_VALUES: Readonly<Record<string, Readonly<Record<string, reado
   holdfast_worker_eventloop_seconds_total: { state: ["active", "idle"] },
   holdfast_worker_gc_duration_seconds: { kind: GC_KINDS },
   holdfast_http_request_duration_seconds: { method: METHODS, code: STATUS_CLASSES },
+  holdfast_sticky_requests_total: { result: STICKY_RESULTS },
 };

@@ -17,6 +17,8 @@ export interface AppView {
   readonly version: string;
   /** 0 for none. */
   readonly memoryLimitBytes: number;
+  /** Its workers route by session. */
+  readonly isSticky: boolean;
 }
 
 export interface Scene {

@@ -1,6 +1,13 @@
 /** The lines of what is told of an app as a whole. Pure. */
 
-import { GC_BUCKETS, GC_KINDS, METHODS, REQUEST_BUCKETS, STATUS_CLASSES } from "../core/stats.ts";
+import {
+  GC_BUCKETS,
+  GC_KINDS,
+  METHODS,
+  REQUEST_BUCKETS,
+  STATUS_CLASSES,
+  STICKY_RESULTS,
+} from "../core/stats.ts";
 import { EXIT_REASONS } from "../core/worker.ts";
 import { REQUEST_KEYS } from "./beat.ts";
 import { KILL_REASONS, RELOAD_RESULTS, WORKER_STATES } from "./families.ts";
@@ -69,6 +76,15 @@ export const APP_VALUES = {
       return length === undefined ? [] : [[{ address }, length] as const];
     }),
   ),
+  holdfast_sticky_requests_total: ofApps(({ view, record }) => {
+    const counts = STICKY_RESULTS.map((result, index) => ({
+      result,
+      count: record.sticky.at(index),
+    }));
+    // What was counted stays when the app is sticky no longer.
+    const isShown = view.isSticky || counts.some(({ count }) => count > 0);
+    return isShown ? counts.map(({ result, count }) => [{ result }, count] as const) : [];
+  }),
   holdfast_metrics_stale_workers: ofApps(({ slots }) => [
     [{}, slots.filter(({ isStale }) => isStale).length],
   ]),

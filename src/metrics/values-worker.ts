@@ -39,6 +39,10 @@ export const WORKER_VALUES = {
   ),
   holdfast_worker_connections: ofSlots((slot) => sumOf(slot, ({ connections }) => connections)),
   holdfast_http_requests_in_flight: ofSlots((slot) => sumOf(slot, ({ inFlight }) => inFlight)),
+  holdfast_sticky_sessions: ofSlots((slot, { view }) => {
+    const isShown = view.isSticky || slot.workers.some(({ record: { beat } }) => beat?.sticky);
+    return isShown ? sumOf(slot, ({ sticky }) => sticky?.sessions ?? null) : null;
+  }),
 };
 
 /** One line for each slot the app has now; null: nothing is known. */

@@ -14,20 +14,19 @@ import {
 } from "../core/app.ts";
 import type { Effect } from "../core/effects.ts";
 import type { Worker } from "../core/worker.ts";
-import type { Outlets } from "../logs/outlet.ts";
 import type { MetricsStore } from "../metrics/store.ts";
 import { autoscaleOf } from "./app-autoscale.ts";
 import { AppReporter } from "./app-reporter.ts";
 import { triggersOf } from "./app-triggers.ts";
 import type { Autoscale } from "./autoscale.ts";
-import type { Emit } from "./events.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { AppHealth } from "./health.ts";
 import { policyOf, resolveLaunch } from "./launch.ts";
 import { Listeners } from "./listeners.ts";
 import { ClusterHandles } from "./node-cluster.ts";
+import { Peers } from "./peers.ts";
 import type { Launch } from "./processes.ts";
-import type { Pulse } from "./pulse.ts";
+import type { RunnerContext } from "./runner-context.ts";
 import type { RunningWorker } from "./running-worker.ts";
 import type { Triggers } from "./triggers/triggers.ts";
 import { Waiters } from "./waiters.ts";
@@ -35,22 +34,6 @@ import { attachmentsOf, gatePortOf } from "./worker-ports.ts";
 import { startWorker } from "./worker-start.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-/** What an app needs of the supervisor around it. */
-export interface RunnerContext {
-  readonly emit: Emit;
-  /** Where workers' output goes. */
-  readonly outlets: Outlets;
-  /** Marks every process below this supervisor, in HOLDFAST_SUPERVISOR. */
-  readonly marker: string;
-  /** The timer for what is looked at again and again. */
-  readonly pulse: Pulse;
-  readonly metrics: MetricsStore;
-  readonly firstWorkerId: number;
-  readonly instances: number;
-  /** What the app inherits; null: this process's variables. */
-  readonly environment: Readonly<Record<string, string>> | null;
-}
 
 export class AppRunner {
   #options: AppOptions;
@@ -60,6 +43,8 @@ export class AppRunner {
   readonly workers = new Map<number, RunningWorker>();
   readonly listeners: Listeners;
   readonly gatekeeper: Gatekeeper;
+  /** With sticky routing: who knows whom. */
+  readonly peers: Peers;
   readonly clusterHandles = new ClusterHandles();
   readonly reporter: AppReporter;
   readonly health: AppHealth;
@@ -89,6 +74,7 @@ export class AppRunner {
     this.health = new AppHealth(this, context.pulse);
     this.triggers = triggersOf(this, context.emit, context.pulse);
     this.autoscale = autoscaleOf(this, context.emit, context.pulse);
+    this.peers = new Peers(this, context.runFolder);
     this.listeners = new Listeners(attachmentsOf(this.workers));
     this.gatekeeper = new Gatekeeper(
       gatePortOf(this.workers, (worker, key) => this.listeners.isOpenBy(worker, key)),
@@ -158,6 +144,7 @@ export class AppRunner {
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
     this.#isStepping = false;
     this.#arm();
+    this.peers.look();
     this.waiters.look();
   }
 

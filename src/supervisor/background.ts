@@ -14,6 +14,7 @@ import { serveHome } from "./home-keeper.ts";
 import { claimHome } from "./home-lock.ts";
 import { type Household, householdOf } from "./household.ts";
 import { Overviews } from "./overview.ts";
+import { sweepRunFolder } from "./peer-folder.ts";
 import { Registry } from "./registry.ts";
 import { loadState } from "./state-file.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -45,14 +46,13 @@ export interface Background {
  */
 export async function openBackground(settings: BackgroundSettings): Promise<Background> {
   const { home, version, log, resume } = settings;
-  prepareHome(home);
-  const giveBack = claimHome(home);
+  const giveBack = takeHome(home);
   try {
     const state = loadState(home);
     for (const notice of state.notices) log.error(notice);
     const logs = createLogStore(home.logs);
     const rotation = startRotation(logs, { files: [home.supervisorLog] });
-    const supervisor = new Supervisor([], { logs });
+    const supervisor = new Supervisor([], { logs, runFolder: home.run });
     // Every client that waits listens to it.
     supervisor.setMaxListeners(0);
     const registry = new Registry(supervisor, home);
@@ -92,6 +92,14 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
     giveBack();
     throw error;
   }
+}
+
+/** Claims the home, and removes what one that was killed has left in it; gives the function that gives it back. */
+function takeHome(home: Home): () => void {
+  prepareHome(home);
+  const giveBack = claimHome(home);
+  sweepRunFolder(home.run);
+  return giveBack;
 }
 
 /** Asked for now, a fault of it is a fault of the command; remembered, it must not keep the apps from running. */

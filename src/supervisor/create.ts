@@ -13,6 +13,8 @@ export interface SupervisorSettings {
   readonly output?: OutputSink;
   /** Workers write to files of this store instead, past this process; see docs/logs.md. */
   readonly logs?: LogStore;
+  /** Where the sockets of workers with sticky routing are. Default: a folder of its own in the system's temporary one. */
+  readonly runFolder?: string;
 }
 
 /**

@@ -87,9 +87,13 @@ export class Gatekeeper {
     this.#tellSoon();
   }
 
-  /** A worker passed a connection on. */
-  pass(from: number, key: string, connection: Handle): void {
-    this.#offerNext(key, connection, from, new Set([String(from)]));
+  /** A worker passed a connection on: to worker `to` if that one accepts, else to whoever has least. */
+  pass(from: number, key: string, connection: Handle, to?: unknown): void {
+    const tried = new Set([String(from)]);
+    const isMeant = typeof to === "number" && this.#loads.has(to) && !this.#silent.has(to);
+    if (!isMeant || !this.#port.listens(to, key))
+      return this.#offerNext(key, connection, from, tried);
+    this.#give(to, { key, connection, from, tried, to, timer: null });
   }
 
   accepted(worker: number, id: number): void {

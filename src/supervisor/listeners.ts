@@ -107,6 +107,11 @@ export class Listeners {
     return [...this.#byKey.values()].some((listener) => listener.openBy.has(worker));
   }
 
+  /** The app has the address, whoever listens on it now. */
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
   /** One of these workers listens on the address. */
   isAnswered(key: string, workers: readonly number[]): boolean {
     return workers.some((worker) => this.isOpenBy(worker, key));

@@ -74,6 +74,7 @@ function viewOf(runner: AppRunner, versionOf: (file: string) => string): AppView
     namespace: options.namespace,
     version: script === undefined ? "" : versionOf(script),
     memoryLimitBytes: options.maxMemoryBytes ?? options.maxMemoryHardBytes ?? 0,
+    isSticky: options.sticky !== null && options.execMode === "cluster",
   };
 }
 

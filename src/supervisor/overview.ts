@@ -142,13 +142,14 @@ function runsAs(
   | "watch"
   | "cron"
   | "maxMemoryBytes"
+  | "sticky"
 > {
   const { nodeArgs, drainTimeoutMs, shutdownMessage } = options;
   const { autorestart, autostart, watch, cron, maxMemoryBytes } = options;
   return {
     ...{ execMode: options.execMode, interpreter: interpreterOf(options), nodeArgs },
     ...{ drainTimeoutMs, shutdownMessage, autorestart, autostart },
-    ...{ watch: watch?.paths ?? null, cron, maxMemoryBytes },
+    ...{ watch: watch?.paths ?? null, cron, maxMemoryBytes, sticky: options.sticky?.by ?? null },
   };
 }
 

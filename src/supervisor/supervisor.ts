@@ -7,7 +7,7 @@ import type { AppOptions, InstancesInput } from "../config/app.ts";
 import { sizeFor } from "../config/instances.ts";
 import type { AppStatus } from "../core/snapshot.ts";
 import { HoldfastError } from "../errors.ts";
-import { type Outlets, outletsFor } from "../logs/outlet.ts";
+import { outletsFor } from "../logs/outlet.ts";
 import { usableCpus } from "../system/cpus.ts";
 import { type Admin, adminOf } from "./admin.ts";
 import {
@@ -26,6 +26,7 @@ import type { SupervisorSettings } from "./create.ts";
 import type { SupervisorEvents } from "./events.ts";
 import { SupervisorMetrics } from "./metrics.ts";
 import { Pulse } from "./pulse.ts";
+import type { RunnerContext } from "./runner-context.ts";
 import { startInOrder } from "./start-order.ts";
 import { Sweeper } from "./sweep.ts";
 
@@ -52,7 +53,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #leaving = new Map<string, AppRunner>();
   /** Apps that are to start when those they depend on are ready, unless they are stopped before. */
   readonly #toStart = new Set<string>();
-  readonly #outlets: Outlets;
+  readonly #places: Pick<RunnerContext, "outlets" | "runFolder">;
   readonly #pulse = new Pulse();
   readonly #metrics = new SupervisorMetrics(() => [...this.#runners.values()]);
   #firstWorkerId = 1;
@@ -67,7 +68,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   ) {
     super();
     this.admin = adminOf(this, () => [...this.#runners.values()], admin);
-    this.#outlets = outletsFor(settings);
+    this.#places = { outlets: outletsFor(settings), runFolder: settings.runFolder ?? null };
     settings.logs?.onFault((fault) => this.emit("log:fault", fault));
     for (const options of apps) this.add(options);
   }
@@ -83,7 +84,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         this.#metrics.hear(event, ...args);
         (this.emit as (event: string, ...rest: unknown[]) => boolean)(event, ...args);
       },
-      outlets: this.#outlets,
+      ...this.#places,
       marker: this.#marker,
       pulse: this.#pulse,
       metrics: this.#metrics.store,

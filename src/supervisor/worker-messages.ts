@@ -22,6 +22,7 @@ export function hearWorker(
   const worker = runner.worker(id);
   const running = runner.workers.get(id);
   if (!worker || !running) return handle?.close();
+  runner.peers.heard(id);
   switch (message.t) {
     case "listen":
       return hearListen(runner, id, message.seq, message.request);
@@ -44,6 +45,7 @@ export function hearWorker(
       return;
     case "load":
     case "pass":
+    case "hand":
     case "accept":
     case "refuse":
     case "limit":
@@ -51,6 +53,7 @@ export function hearWorker(
     case "beat":
       runner.metrics.hearBeat(runner.options.name, worker, message.stats);
       runner.autoscale.heard(id, message.stats);
+      runner.peers.beat(id, message.stats);
       return runner.health.beat(id, message);
     case "metrics":
       return hearMetrics(runner, worker, message);
@@ -76,7 +79,7 @@ function hearMetrics(
 function hearTraffic(
   runner: AppRunner,
   id: number,
-  message: Extract<AgentMessage, { t: "load" | "pass" | "accept" | "refuse" | "limit" }>,
+  message: Extract<AgentMessage, { t: "load" | "pass" | "hand" | "accept" | "refuse" | "limit" }>,
   handle: Handle | undefined,
 ): void {
   const { gatekeeper, workers } = runner;
@@ -85,8 +88,10 @@ function hearTraffic(
       return gatekeeper.heard(id, message.open, message.taken);
     case "pass":
       workers.get(id)?.process.send({ t: "passed" });
-      if (handle) gatekeeper.pass(id, message.key, handle);
+      if (handle) gatekeeper.pass(id, message.key, handle, message.to);
       return;
+    case "hand":
+      return runner.peers.hand(id, message, handle);
     case "accept":
       return gatekeeper.accepted(id, message.offer);
     case "refuse":

@@ -3,6 +3,7 @@
 import { HEALTH_DEFAULTS } from "../config/health.ts";
 import { METRICS_DEFAULTS } from "../config/observe.ts";
 import type { Worker } from "../core/worker.ts";
+import type { StickySettings } from "../link/agent-messages.ts";
 import type { Outlets } from "../logs/outlet.ts";
 import type { AppRunner } from "./app-runner.ts";
 import { probePath } from "./launch.ts";
@@ -19,11 +20,17 @@ export interface Surroundings {
   readonly marker: string;
 }
 
+interface Prepared {
+  readonly launch: Launch;
+  readonly sticky: StickySettings | null;
+}
+
 /** Starts the worker's process; where that fails, the app hears of an exit like any other. */
 export function startWorker(runner: AppRunner, worker: Worker, around: Surroundings): void {
   const { id, slot, generation } = worker;
-  const launch = launchOf(runner, generation, id);
-  if (!launch) return;
+  const prepared = prepare(runner, generation, id);
+  if (!prepared) return;
+  const { launch, sticky } = prepared;
   const { options } = runner;
   const settings = {
     worker: id,
@@ -34,6 +41,7 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     health: options.health ?? HEALTH_DEFAULTS,
     hangTimeoutMs: options.hangTimeoutMs,
     countRequests: options.metrics !== null || options.maxRequests !== null,
+    sticky,
     metrics: { ...(options.metrics ?? METRICS_DEFAULTS), collect: options.metrics !== null },
   };
   const outlet = around.outlets(options, slot);
@@ -83,12 +91,12 @@ function exited(
   runner.dispatch({ type: "worker-exited", worker: id, exit });
 }
 
-/** What the generation runs. When that cannot be found any more, the worker fails like a process would. */
-function launchOf(runner: AppRunner, generation: number, worker: number): Launch | null {
+/** What the generation runs, and where. When there is no such thing any more, the worker fails like a process would. */
+function prepare(runner: AppRunner, generation: number, worker: number): Prepared | null {
   try {
     const launch = runner.launches.get(generation) ?? runner.resolve();
     runner.launches.set(generation, launch);
-    return launch;
+    return { launch, sticky: runner.peers.admit(worker, launch) };
   } catch (error) {
     queueMicrotask(() => spawnFailed(runner, worker, error as Error));
     return null;

@@ -11,6 +11,8 @@ export interface Home {
   readonly pidFile: string;
   readonly stateFile: string;
   readonly supervisorLog: string;
+  /** Sockets of workers, while they run. */
+  readonly run: string;
   /** Holds a folder for each app. */
   readonly logs: string;
 }
@@ -26,6 +28,7 @@ export function homeAt(asked: string | undefined, env: NodeJS.ProcessEnv): Home 
     pidFile: join(directory, "supervisor.pid"),
     stateFile: join(directory, "state.json"),
     supervisorLog: join(directory, "supervisor.log"),
+    run: join(directory, "run"),
     logs: join(directory, "logs"),
   };
 }

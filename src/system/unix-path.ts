@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, the ending NUL included (unix(7)). */
-const LONGEST_PATH_BYTES = process.platform === "linux" ? 107 : 103;
+export const LONGEST_UNIX_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 
 /** Never there: descriptors are numbers. */
 const NOWHERE = "/proc/self/fd/none";
@@ -14,7 +14,7 @@ const NOWHERE = "/proc/self/fd/none";
  * folder, and where that is not there as a path that is not there either. Elsewhere it is left as it is, and the kernel will refuse it.
  */
 export async function withUnixPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
-  if (Buffer.byteLength(path) <= LONGEST_PATH_BYTES || process.platform !== "linux") {
+  if (Buffer.byteLength(path) <= LONGEST_UNIX_PATH_BYTES || process.platform !== "linux") {
     return use(path);
   }
   const folder = open(dirname(path));

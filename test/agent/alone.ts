@@ -36,6 +36,8 @@ export class Alone implements AsyncDisposable {
   stderr = "";
   /** The first port it listens on. */
   port = 0;
+  /** With every message that brings a handle. */
+  onHandle: (message: AgentMessage, handle: Handle) => void = (_message, handle) => handle.close();
   readonly #told: AgentMessage[] = [];
   readonly #handles: Handle[] = [];
 
@@ -43,7 +45,7 @@ export class Alone implements AsyncDisposable {
   constructor(app: string, { settings = {}, env = {}, nodeArgs = [] }: AloneOptions = {}) {
     const all: AgentSettings = {
       ...{ worker: 1, slot: 0, generation: 0, probe: null, shutdownMessage: false },
-      ...{ health: HEALTH_DEFAULTS, hangTimeoutMs: null },
+      ...{ health: HEALTH_DEFAULTS, hangTimeoutMs: null, sticky: null },
       countRequests: true,
       metrics: { ...METRICS_DEFAULTS, collect: true },
       ...settings,
@@ -59,12 +61,16 @@ export class Alone implements AsyncDisposable {
     });
     this.child.stdout?.setEncoding("utf8").on("data", (text) => (this.stdout += text));
     this.child.stderr?.setEncoding("utf8").on("data", (text) => (this.stderr += text));
-    this.child.on("internalMessage", (message: AgentMessage & { cmd?: string }) => {
-      if (message.cmd !== ENVELOPE) return;
-      this.#told.push(message);
-      if (message.t === "listen") this.#bind(message.seq, message.request);
-      if (message.t === "listening") this.send({ t: "activate" });
-    });
+    this.child.on(
+      "internalMessage",
+      (message: AgentMessage & { cmd?: string }, handle?: Handle) => {
+        if (message.cmd !== ENVELOPE) return;
+        this.#told.push(message);
+        if (handle) this.onHandle(message, handle);
+        if (message.t === "listen") this.#bind(message.seq, message.request);
+        if (message.t === "listening") this.send({ t: "activate" });
+      },
+    );
     this.exited = once(this.child, "close");
   }
 

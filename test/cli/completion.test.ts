@@ -23,7 +23,14 @@ describe("candidates", () => {
       ],
     },
     { name: "signal", aliases: ["sendSignal"], flags: [] },
-    { name: "start", aliases: ["up"], flags: [{ names: ["--name"], takesValue: true }] },
+    {
+      name: "start",
+      aliases: ["up"],
+      flags: [
+        { names: ["--name"], takesValue: true },
+        { names: ["--sticky"], takesValue: true },
+      ],
+    },
     { name: "completion", aliases: [], flags: [] },
     { name: "save", aliases: [], flags: [] },
   ];
@@ -55,6 +62,7 @@ describe("candidates", () => {
       ["api", "app-2"],
     ],
     [["start", "--name", ""], []],
+    [["start", "--sticky", "c"], ["cookie"]],
     [["start", "x.js", "--", ""], []],
     [["signal", "SIGT"], ["SIGTERM"]],
     [

@@ -51,6 +51,12 @@ describe("holdfast run, given", () => {
       says: [/from 1 to 1024/],
     },
     {
+      title: "something that names no session",
+      args: ["run", puppet, "--sticky", "cookie,sid"],
+      code: 78,
+      says: [/HF_CONFIG_INVALID/, /--sticky: received "sid", expected "socket\.io", "cookie"/],
+    },
+    {
       title: "several faults at once",
       args: ["run", puppet, "-i", "x", "--min-uptime", "soon", "--env", "FOO"],
       code: 78,

@@ -5,7 +5,7 @@ import { type Flags, given } from "../../src/cli/program/command.ts";
 import { addLooking, LOOKING } from "../../src/cli/program/looking.ts";
 import { addMachine } from "../../src/cli/program/machine.ts";
 import { plainly } from "../../src/cli/program/quick.ts";
-import { addRunning } from "../../src/cli/program/running.ts";
+import { addRunning, withValues } from "../../src/cli/program/running.ts";
 import { addSetup } from "../../src/cli/program/setup.ts";
 
 function namesOf(...adds: ((program: Command, done: () => void) => void)[]): string[] {
@@ -83,4 +83,28 @@ describe("a command that is written plainly", () => {
       expect(plainly(argv)).toBeNull();
     },
   );
+});
+
+describe("a flag whose value may be left out", () => {
+  /** The script, its arguments, and --sticky, as commander has them in the end. */
+  const meant = (line: string): unknown => {
+    const program = new Command();
+    addRunning(program, () => {});
+    const run = program.commands.find((command) => command.name() === "run");
+    run?.action(() => {});
+    program.parse(withValues(line.split(" ")), { from: "user" });
+    return [run?.args, run?.opts<Flags>().sticky];
+  };
+
+  it.each([
+    ["run --sticky server.js", [["server.js"], "true"]],
+    ["run --sticky - -i 1", [["-"], "true"]],
+    ["run server.js --sticky", [["server.js"], "true"]],
+    ["run --sticky -i 1 server.js", [["server.js"], "true"]],
+    ["run --sticky ip server.js x", [["server.js", "x"], "ip"]],
+    ["run --sticky=cookie server.js", [["server.js"], "cookie"]],
+    ["run server.js --sticky header:x-room x", [["server.js", "x"], "header:x-room"]],
+    ["run server.js -- --sticky y", [["server.js", "--sticky", "y"], undefined]],
+    ["run --sticky -- server.js", [["server.js"], "true"]],
+  ])("%s", (line, expected) => expect(meant(line)).toEqual(expected));
 });

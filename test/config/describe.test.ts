@@ -86,12 +86,14 @@ describe("cliOptions", () => {
       "--max-lifetime <time>",
       "--max-requests <n>",
       "--min-ready <n|50%>",
+      "--sticky [by]",
       "--out-file <path>",
       "--error-file <path>",
       "--merge-logs",
       "--port <n>",
     ]);
     expect(cliOptions().filter(({ repeatable }) => repeatable)).toHaveLength(1);
+    expect(cliOptions().flatMap(({ optional }) => optional?.flag ?? [])).toEqual(["--sticky"]);
   });
 
   it("goes through commander into the parser", () => {
@@ -102,7 +104,7 @@ describe("cliOptions", () => {
       else command.option(flags, description);
     }
     const line =
-      "-i -1 --node-args --no-warnings --env A=1 --env B=2 --handover --drain-timeout 5s --no-autorestart --stop-exit-codes 0,3 --watch --port 80 a.js x";
+      "-i -1 --node-args --no-warnings --env A=1 --env B=2 --handover --drain-timeout 5s --no-autorestart --stop-exit-codes 0,3 --watch --sticky ip,header:X-Room --port 80 a.js x";
     command.parse(line.split(" "), { from: "user" });
     const [script, ...args] = command.args;
     expect(parseApp({ script, args, ...command.opts() })).toMatchObject({
@@ -116,6 +118,7 @@ describe("cliOptions", () => {
         autorestart: false,
         stopExitCodes: [0, 3],
         watch: { paths: ["."] },
+        sticky: { by: ["ip", "header:x-room"] },
         handover: true,
         drainTimeoutMs: 5000,
       },

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { STICKY_RESULTS } from "../../src/core/stats.ts";
 import { EXIT_REASONS } from "../../src/core/worker.ts";
 import {
   FAMILIES,
@@ -27,8 +28,8 @@ describe("docs/metrics.md", () => {
   });
 
   it("names the values of labels, and no metric that is not there", () => {
-    for (const value of [...EXIT_REASONS, ...KILL_REASONS, ...RELOAD_RESULTS, ...WORKER_STATES])
-      expect(page).toMatch(new RegExp(`[\`\\s]${value}[\`\\s;.]`));
+    const lists = [EXIT_REASONS, KILL_REASONS, RELOAD_RESULTS, WORKER_STATES, STICKY_RESULTS];
+    for (const value of lists.flat()) expect(page).toMatch(new RegExp(`[\`\\s]${value}[\`\\s;.]`));
     const named = [...page.matchAll(/\bholdfast_[a-z0-9_]*[a-z0-9]/g)].map(([name]) => name);
     const known = (name: string) =>
       FAMILY_NAMES.some((family) => name.replace(/_(bucket|sum|count)$/, "") === family);

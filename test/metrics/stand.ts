@@ -23,7 +23,7 @@ export function stats(said: Partial<WorkerStats> = {}): WorkerStats {
   return {
     ...{ active: 0, idle: 0, delayP99: 0, delayMax: 0, heapUsed: 0, heapLimit: 0, external: 0 },
     ...{ cpuUser: 0, cpuSystem: 0, connections: 0, inFlight: 0, aborted: 0, handled: 0 },
-    ...{ requests: {}, gc: {} },
+    ...{ requests: {}, gc: {}, sticky: null },
     ...said,
   };
 }
@@ -38,6 +38,8 @@ export class Stand {
   now = 1_000_000;
   readonly apps = new Map<string, WorkerStatus[]>();
   readonly sizes = new Map<string, number>();
+  /** Apps without sticky routing. */
+  readonly plain = new Set<string>();
   readonly store = new MetricsStore({
     version: "1.2.3",
     apps: () => [...this.apps.keys()].map((name) => this.#view(name)),
@@ -86,6 +88,8 @@ export class Stand {
         ...{ slot, state: "ready" as const, crashes: 0, retryInMs: null },
       })),
     };
-    return { status, mode: "cluster", namespace: "default", version: "9", memoryLimitBytes: 0 };
+    const isSticky = !this.plain.has(name);
+    const facts = { mode: "cluster", namespace: "default", version: "9", memoryLimitBytes: 0 };
+    return { status, ...facts, isSticky };
   }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { STICKY_RESULTS, type StickyResult } from "../../src/core/stats.ts";
 import { EXIT_REASONS } from "../../src/core/worker.ts";
 import { FAMILIES, type Family, LABEL_VALUES } from "../../src/metrics/families.ts";
-import { requests, Stand, stats } from "./stand.ts";
+import { requests, type Scrape, Stand, stats } from "./stand.ts";
 
 const GET_OK = 'holdfast_http_request_duration_seconds_count{app="a",method="GET",code="2xx"}';
 
@@ -124,6 +125,59 @@ describe("what a scrape says", () => {
     expect((await stand.scrape()).get(GET_OK)).toBe(0);
   });
 
+  it("sticky routing is summed over workers by result, and stays when they are gone", async () => {
+    const stand = new Stand();
+    const count = (scrape: Scrape, result: string) =>
+      scrape.get(`holdfast_sticky_requests_total{app="a",result="${result}"}`);
+    const [first, second] = [stand.ready("a", 1, 0), stand.ready("a", 2, 1)];
+    expect(count(await stand.scrape(), "local")).toBe(0);
+    stand.store.hearBeat("a", first, stats({ sticky: sticky({ local: 5, forwarded: 2 }, 3) }));
+    stand.store.hearBeat("a", second, stats({ sticky: sticky({ local: 1, handed: 4 }, 1) }));
+    const both = await stand.scrape();
+    const wanted = { local: 6, forwarded: 2, handed: 4, moved: 0 };
+    for (const [result, value] of Object.entries(wanted)) expect(count(both, result)).toBe(value);
+    expect(both.get('holdfast_sticky_sessions{app="a",worker="0"}')).toBe(3);
+    // During a reload the sessions of the leaving worker are the slot's, too.
+    const next = stand.ready("a", 3, 0);
+    stand.store.hearBeat("a", next, stats({ sticky: sticky({ local: 1 }, 2) }));
+    expect((await stand.scrape()).get('holdfast_sticky_sessions{app="a",worker="0"}')).toBe(5);
+    stand.store.hearBeat("a", first, stats({ sticky: sticky({ local: 9, forwarded: 2 }, 0) }));
+    stand.exit("a", first);
+    stand.exit("a", second, { reason: "signal", code: null, signal: "SIGKILL" });
+    const replaced = await stand.scrape();
+    expect(count(replaced, "local")).toBe(11);
+    expect(count(replaced, "handed")).toBe(4);
+    // The option is gone, the count is not.
+    stand.plain.add("a");
+    expect(count(await stand.scrape(), "local")).toBe(11);
+  });
+
+  it("an app without sticky routing has no line of it, whatever its workers say", async () => {
+    const stand = new Stand();
+    stand.plain.add("a");
+    const worker = stand.ready("a", 1, 0);
+    for (const said of [null, 5, "x", [], { results: 7, sessions: -1 }, { results: { odd: 4 } }]) {
+      stand.store.hearBeat("a", worker, { ...stats(), sticky: said });
+      const lines = [...(await stand.scrape()).keys()];
+      expect(lines.filter((line) => line.startsWith("holdfast_sticky_requests"))).toEqual([]);
+    }
+  });
+
+  it("nothing a worker says of sticky routing breaks a scrape", async () => {
+    const stand = new Stand();
+    const worker = stand.ready("a", 1, 0);
+    for (const said of [
+      ...[7, "x", [], {}, { results: null, sessions: {} }, { results: "local", sessions: "3" }],
+      { results: { local: -1, new: Number.NaN, moved: 1e300, __proto__: 4 }, sessions: Infinity },
+    ]) {
+      stand.store.hearBeat("a", worker, { ...stats(), sticky: said });
+      const scrape = await stand.scrape();
+      for (const result of STICKY_RESULTS)
+        expect(scrape.get(`holdfast_sticky_requests_total{app="a",result="${result}"}`)).toBe(0);
+      expect(scrape.get('holdfast_sticky_sessions{app="a",worker="0"}')).toBe(0);
+    }
+  });
+
   it("nothing a worker says breaks a scrape", async () => {
     const stand = new Stand();
     const worker = stand.ready("a", 1, 0);
@@ -174,3 +228,8 @@ describe("what a scrape says", () => {
     }
   });
 });
+
+function sticky(results: Partial<Record<StickyResult, number>>, sessions: number) {
+  const none = Object.fromEntries(STICKY_RESULTS.map((name) => [name, 0]));
+  return { results: { ...none, ...results } as Record<StickyResult, number>, sessions };
+}

@@ -40,7 +40,11 @@ export const FORGED_NODE: readonly string[] = [
 /** The agent's messages in wrong shapes. */
 export const FORGED_AGENT: readonly string[] = [
   ...[{}, { t: 5 }, { t: "toString" }, { t: "listen" }, { t: "listen", seq: {}, request: null }],
-  ...["listening", "close", "pass"].flatMap((t) => [{ t }, { t, key: {} }, { t, key: "unknown" }]),
+  ...["listening", "close", "pass", "hand"].flatMap((t) => [
+    { t },
+    { t, key: {} },
+    { t, key: "unknown" },
+  ]),
   ...["accept", "refuse"].flatMap((t) => [{ t }, { t, offer: "x" }, { t, offer: -1 }]),
   ...[{}, { open: -1000, taken: -5 }, { open: "x", taken: {} }, { open: 1e300 }].map((load) => ({
     t: "load",

@@ -42,6 +42,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   "--log-level": ["fatal", "error", "warn", "info", "debug", "trace", "silent"],
   "--platform": ["systemd", "openrc", "launchd"],
   "--format": ["mjs", "json", "ecosystem"],
+  "--sticky": ["socket.io", "cookie", "ip", "header:", "query:"],
 };
 
 /**

@@ -20,10 +20,11 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .enablePositionalOptions()
     .showHelpAfterError("(holdfast --help lists commands and options)");
+  let words = argv;
   if (LOOKING.includes(argv[0] ?? "")) addLooking(program, done);
-  else await addAll(program, done);
+  else words = await addAll(program, done, argv);
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help and the version are no faults.
@@ -32,11 +33,19 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   return status;
 }
 
-/** The table of options takes a while to load, and who only looks does not need it. */
-async function addAll(program: Command, done: Done): Promise<void> {
-  const { addRunning } = await import("./running.ts");
+/**
+ * The table of options takes a while to load, and who only looks does not need it. Resolves with the
+ * command line as commander is to read it.
+ */
+async function addAll(
+  program: Command,
+  done: Done,
+  argv: readonly string[],
+): Promise<readonly string[]> {
+  const { addRunning, withValues } = await import("./running.ts");
   addRunning(program, done);
   addLooking(program, done);
   addMachine(program, done);
   addSetup(program, done);
+  return withValues(argv);
 }

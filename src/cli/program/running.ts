@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { cliOptions } from "../../config/describe.ts";
 import { type Done, given, withHome } from "./command.ts";
+import { writtenOut } from "./optional.ts";
 
 const LOG_LEVELS = "fatal, error, warn, info, debug, trace, silent";
 
@@ -18,6 +19,12 @@ export function addRunning(program: Command, done: Done): void {
   addTargets(program, done);
   addScale(program, done);
   addSupervisor(program, done);
+}
+
+/** The command line, with the values of an app's options that were left out. */
+export function withValues(argv: readonly string[]): readonly string[] {
+  const values = cliOptions().flatMap(({ optional }) => (optional === null ? [] : [optional]));
+  return writtenOut(argv, values);
 }
 
 function addRun(program: Command, done: Done): void {

@@ -45,6 +45,7 @@ function factLines(app: AppOverview, now: number): readonly string[] {
     ["restarts", `${restarts}, crashes ${crashes}`],
     ["last exit", exitText(app, now)],
     ["next", nextText(app)],
+    ["sticky", app.sticky?.join(", ") ?? null],
     ["at stop", stopText(app)],
   ];
   return facts.flatMap(([label, text]) =>

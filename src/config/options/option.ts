@@ -22,13 +22,15 @@ export interface Option<T> {
 
 /**
  * How the command line takes it: as a flag (no placeholder: a switch), as words of the command, or
- * not at all (null).
+ * not at all (null). `optional`: the value may be left out, which is true; the next word is one where
+ * this matches.
  */
 export type Cli =
   | {
       readonly flag: string;
       readonly short?: string;
       readonly placeholder?: string;
+      readonly optional?: RegExp;
       readonly repeatable?: boolean;
     }
   | { readonly words: string }

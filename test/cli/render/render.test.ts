@@ -39,6 +39,7 @@ function app(more: Partial<AppOverview> = {}): AppOverview {
     watch: null,
     cron: null,
     maxMemoryBytes: null,
+    sticky: null,
     since: NOW - 65_000,
     configFile: null,
     restarts: 1,
@@ -233,6 +234,13 @@ describe("the status", () => {
     );
     expect(text).toContain("  | connecting");
     expect(text).toContain("api:0 | hello");
+  });
+
+  it("says what names a session where something does", () => {
+    const status = (sticky: readonly string[] | null) =>
+      renderStatus(app({ sticky }), { ...plain, lastLines: [] });
+    expect(status(["socket.io", "cookie"])).toContain("  sticky    socket.io, cookie\n");
+    expect(status(null)).not.toContain("sticky");
   });
 
   it("of a stopped app says how to start it, of a failed reload why", () => {

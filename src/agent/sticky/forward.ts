@@ -1,0 +1,231 @@
+/**
+ * Somebody else's request: sent to its worker as the client sent it, answered as that worker answers. Node
+ * has read the request here and keeps its place among the others of the connection; only its words are the
+ * peer's.
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { InternalSocket } from "../node-internals.ts";
+import { type ExchangeListener, type Loss, PeerConnection } from "./peer-connection.ts";
+import { factsOf, writePreamble } from "./preamble.ts";
+import { closing, isContinue, type ResponseHead, withLine } from "./response-reader.ts";
+
+/** On a client's socket: its connections to peers, by tag. */
+const PEERS = Symbol("holdfast.peers");
+/** As lib/_http_common.js reads Expect. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
+/** Shows the agent's drain that there is nothing of its own to end: the peer does. */
+const FORWARDED_HEAD = "\r\n";
+
+type ClientSocket = InternalSocket & { [PEERS]?: Map<string, PeerConnection[]> };
+
+/** A response whose words are another's (lib/_http_outgoing.js, Node 20 to 26). */
+type RawResponse = ServerResponse & {
+  _header: string | null;
+  _headerSent: boolean;
+  _hasBody: boolean;
+  _last: boolean;
+  maxRequestsOnConnectionReached?: boolean;
+};
+
+export interface Destination {
+  readonly tag: string;
+  readonly path: string;
+}
+
+export interface Forwarding {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The server's address, by which the peer finds its own. */
+  readonly key: string;
+  /** Node has not said "100 Continue": the app decides. */
+  readonly isUndecided: boolean;
+  /** A line the response gets, by its head; null: none. */
+  line(head: string): string | null;
+  /** The peer cannot be had; request and response are untouched. */
+  failed(): void;
+}
+
+/** Sends it. `self` is this worker's tag. */
+export function forward(self: string, to: Destination, forwarding: Forwarding): void {
+  const client = forwarding.request.socket as ClientSocket;
+  const connection = connectionTo(self, to, forwarding.key, client);
+  new Exchange(connection, forwarding).start(!connection.socket.connecting);
+}
+
+/** An idle connection to the peer that belongs to this client's, or a new one. */
+function connectionTo(
+  self: string,
+  { tag, path }: Destination,
+  key: string,
+  client: ClientSocket,
+): PeerConnection {
+  const peers = client[PEERS] ?? new Map<string, PeerConnection[]>();
+  if (!client[PEERS]) {
+    client[PEERS] = peers;
+    client.once("close", () => closeAll(peers));
+  }
+  const open = (peers.get(tag) ?? []).filter(({ isOpen }) => isOpen);
+  peers.set(tag, open);
+  const idle = open.find(({ isIdle }) => isIdle);
+  if (idle) return idle;
+  const facts = factsOf(client);
+  const connection = new PeerConnection(
+    path,
+    writePreamble({ kind: "http", from: self, key, facts }),
+  );
+  open.push(connection);
+  return connection;
+}
+
+/** Closes what is idle of the connections to these peers: they are leaving. */
+export function letGo(client: InternalSocket, isLeaving: (tag: string) => boolean): void {
+  for (const [tag, connections] of (client as ClientSocket)[PEERS] ?? []) {
+    if (!isLeaving(tag)) continue;
+    for (const connection of connections) if (connection.isIdle) connection.destroy();
+  }
+}
+
+function closeAll(peers: Map<string, PeerConnection[]>): void {
+  for (const connections of peers.values())
+    for (const connection of connections) connection.destroy();
+}
+
+class Exchange implements ExchangeListener {
+  readonly #connection: PeerConnection;
+  readonly #forwarding: Forwarding;
+  readonly #request: IncomingMessage;
+  readonly #response: RawResponse;
+  readonly #hasBody: boolean;
+  readonly #isChunked: boolean;
+  /** Node has said "100 Continue" already; the peer's is one too many. */
+  #hasContinued: boolean;
+  #isOver = false;
+
+  constructor(connection: PeerConnection, forwarding: Forwarding) {
+    this.#connection = connection;
+    this.#forwarding = forwarding;
+    this.#request = forwarding.request;
+    this.#response = forwarding.response as RawResponse;
+    const { headers } = this.#request;
+    this.#isChunked = headers["transfer-encoding"] !== undefined;
+    this.#hasBody = this.#isChunked || Number(headers["content-length"] ?? 0) > 0;
+    this.#hasContinued = !forwarding.isUndecided && CONTINUE.test(headers.expect ?? "");
+  }
+
+  start(isConnected: boolean): void {
+    const { method, httpVersionMajor, httpVersionMinor } = this.#request;
+    const isOld = httpVersionMajor === 1 && httpVersionMinor === 0;
+    this.#connection.begin({ isHead: method === "HEAD", isOld }, this);
+    this.#response.once("close", this.#clientGone);
+    this.#connection.socket.write(headOf(this.#request), "latin1");
+    if (!this.#hasBody) return;
+    // Until there is somebody to send it to, the body stays where it is.
+    if (isConnected) this.#sendBody();
+    else this.#connection.socket.once("connect", () => this.#sendBody());
+  }
+
+  interim(text: string): void {
+    if (this.#hasContinued && isContinue(text)) {
+      this.#hasContinued = false;
+      return;
+    }
+    this.#speak();
+    this.#write(Buffer.from(text, "latin1"));
+  }
+
+  head({ text, status, isLast }: ResponseHead): void {
+    const response = this.#response;
+    this.#speak();
+    response.statusCode = status;
+    const isToClose = response.shouldKeepAlive === false || response.maxRequestsOnConnectionReached;
+    response._last = isLast || isToClose === true;
+    const line = this.#forwarding.line(text);
+    const told = isToClose && !isLast ? closing(text) : text;
+    this.#write(Buffer.from(line === null ? told : withLine(told, line), "latin1"));
+  }
+
+  body(bytes: Buffer): void {
+    this.#write(bytes);
+  }
+
+  end(): void {
+    this.#over();
+    // The peer has answered before it has read the whole request: what follows on its connection is unclear.
+    if (!this.#request.complete) this.#connection.destroy();
+    this.#response.end();
+  }
+
+  drain(): void {
+    this.#request.resume();
+  }
+
+  lost(how: Loss): void {
+    if (this.#isOver) return;
+    this.#over();
+    const isUntouched = this.#response._header === null && !this.#response.destroyed;
+    const isServed = how === "unreachable" || (how === "unread" && !this.#hasBody);
+    if (isUntouched && isServed) this.#forwarding.failed();
+    else this.#request.socket.destroy();
+  }
+
+  /** From its first word on the response is the peer's: nothing is added to it. */
+  #speak(): void {
+    const response = this.#response;
+    if (response._header !== null) return;
+    response._header = FORWARDED_HEAD;
+    response._headerSent = true;
+    response._hasBody = true;
+    response.chunkedEncoding = false;
+  }
+
+  #write(bytes: Buffer): void {
+    if (bytes.length === 0 || this.#response.write(bytes)) return;
+    const { socket } = this.#connection;
+    socket.pause();
+    this.#response.once("drain", () => socket.resume());
+  }
+
+  #sendBody(): void {
+    const { socket } = this.#connection;
+    const request = this.#request;
+    request.on("data", (bytes: Buffer) => {
+      if (this.#isOver || socket.destroyed) return;
+      socket.cork();
+      if (this.#isChunked) socket.write(`${bytes.length.toString(16)}\r\n`, "latin1");
+      const isTaken = socket.write(bytes);
+      if (this.#isChunked) socket.write("\r\n", "latin1");
+      socket.uncork();
+      if (!isTaken) request.pause();
+    });
+    request.on("end", () => {
+      if (this.#isChunked && !this.#isOver)
+        socket.write(`0\r\n${linesOf(request.rawTrailers)}\r\n`, "latin1");
+    });
+  }
+
+  readonly #clientGone = (): void => {
+    if (this.#isOver) return;
+    this.#over();
+    this.#connection.destroy();
+  };
+
+  #over(): void {
+    this.#isOver = true;
+    this.#response.removeListener("close", this.#clientGone);
+    this.#connection.socket.resume();
+    if (this.#hasBody) this.#request.resume();
+  }
+}
+
+/** The request's head as the client sent it: case, order and repetitions of its headers kept. */
+export function headOf(request: IncomingMessage): string {
+  const { method, url, httpVersion, rawHeaders } = request;
+  return `${method} ${url} HTTP/${httpVersion}\r\n${linesOf(rawHeaders)}\r\n`;
+}
+
+function linesOf(raw: readonly string[]): string {
+  let lines = "";
+  for (let at = 0; at + 1 < raw.length; at += 2) lines += `${raw[at]}: ${raw[at + 1]}\r\n`;
+  return lines;
+}

@@ -1,0 +1,141 @@
+/**
+ * Hands a client's socket to the worker its session belongs to. It goes through the supervisor, which may be
+ * busy or die at any time: a duplicate stays here until the other worker says that it has it, or that it
+ * never will.
+ */
+
+import { randomBytes } from "node:crypto";
+import net from "node:net";
+import type { Channel } from "../channel.ts";
+import type { Handle, InternalSocket } from "../node-internals.ts";
+import type { Address, PeerLinks } from "./links.ts";
+
+/** A hand-over takes under a millisecond; then the other worker is asked. */
+const CONFIRM_WITHIN_MS = 1000;
+/** It has not answered that either: it hangs, and nobody knows. */
+const ANSWER_WITHIN_MS = 5000;
+/** How long a socket may still come that was called void. */
+const VOID_FOR_MS = 60_000;
+
+export interface Handed {
+  readonly to: Address & { readonly worker: number };
+  readonly key: string;
+  /** All that has been read of it. */
+  readonly bytes: Buffer;
+}
+
+interface Pending extends Handed {
+  readonly handle: Handle;
+  timer: NodeJS.Timeout;
+}
+
+export class HandOver {
+  readonly #self: string;
+  readonly #channel: Channel;
+  readonly #links: PeerLinks;
+  readonly #back: (handle: Handle, key: string, bytes: Buffer) => void;
+  readonly #pending = new Map<string, Pending>();
+  readonly #taken = new Set<string>();
+  readonly #void = new Set<string>();
+
+  /** `self` is this worker's tag; `back`: it stays here after all. */
+  constructor(
+    self: string,
+    channel: Channel,
+    links: PeerLinks,
+    back: (handle: Handle, key: string, bytes: Buffer) => void,
+  ) {
+    this.#self = self;
+    this.#channel = channel;
+    this.#links = links;
+    this.#back = back;
+  }
+
+  /** Sockets that are on their way. */
+  get underWay(): number {
+    return this.#pending.size;
+  }
+
+  /** False: this one cannot be handed over, and is untouched. */
+  give(socket: InternalSocket, handed: Handed): boolean {
+    const isPlain = socket instanceof net.Socket && !socket.encrypted && socket._handle;
+    if (!isPlain || !this.#channel.isOpen()) return false;
+    const handle = detach(socket);
+    if (!handle) return false;
+    const rest = socket.read() as Buffer | null;
+    const bytes = rest ? Buffer.concat([handed.bytes, rest]) : handed.bytes;
+    socket.destroy();
+    const id = this.#self + randomBytes(9).toString("base64url");
+    const timer = setTimeout(() => this.#ask(id), CONFIRM_WITHIN_MS);
+    this.#pending.set(id, { ...handed, bytes, handle, timer });
+    const message = { t: "hand" as const, id, to: handed.to.worker, key: handed.key };
+    this.#channel.send({ ...message, head: bytes.toString("base64") }, handle, (error) => {
+      if (error) this.#return(id);
+    });
+    return true;
+  }
+
+  /** One has come here, from the worker of that address. False: it is not wanted any more. */
+  came(id: string, from: Address | undefined): boolean {
+    if (this.#void.delete(id)) return false;
+    remember(this.#taken, id);
+    if (from) this.#links.send(from, { t: "took", id });
+    return true;
+  }
+
+  /** The other worker has it. */
+  took(id: string): void {
+    this.#settle(id)?.handle.close();
+  }
+
+  /** Another worker asks whether one has come here. */
+  isTaken(id: string): boolean {
+    if (this.#taken.has(id)) return true;
+    remember(this.#void, id);
+    return false;
+  }
+
+  /** And its answer. */
+  voided(id: string, isTaken: boolean): void {
+    if (isTaken) this.took(id);
+    else this.#return(id);
+  }
+
+  #ask(id: string): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    // Nobody there to have it.
+    this.#links.send(pending.to, { t: "void", id }, () => this.#return(id));
+    // A worker that hangs may have it in its queue: a client must not be served twice.
+    pending.timer = setTimeout(() => this.took(id), ANSWER_WITHIN_MS);
+  }
+
+  #return(id: string): void {
+    const pending = this.#settle(id);
+    if (pending) this.#back(pending.handle, pending.key, pending.bytes);
+  }
+
+  #settle(id: string): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending) clearTimeout(pending.timer);
+    this.#pending.delete(id);
+    return pending;
+  }
+}
+
+function remember(ids: Set<string>, id: string): void {
+  ids.add(id);
+  setTimeout(() => ids.delete(id), VOID_FOR_MS).unref();
+}
+
+/** Takes the handle from a socket, which reads nothing from it any more. */
+function detach(socket: InternalSocket): Handle | null {
+  const handle = socket._handle as (Handle & { onread?: unknown; reading?: boolean }) | null;
+  if (!handle?.readStop) return null;
+  handle.readStop();
+  handle.onread = (): void => {};
+  // What lib/net.js goes by: it may come back.
+  handle.reading = false;
+  socket._handle = null;
+  return handle;
+}

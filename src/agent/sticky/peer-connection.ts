@@ -1,0 +1,105 @@
+/** One connection to a peer, for one client's connection here: one request after the other. */
+
+import net, { type Socket } from "node:net";
+import { type ResponseListener, ResponseReader } from "./response-reader.ts";
+
+/** A peer is on this machine: what takes longer is a worker that does not accept. Milliseconds. */
+const CONNECT_WITHIN_MS = 1000;
+/** The write fails or finds a reader that is gone: not a byte of it has been worked on. */
+const UNREAD: readonly unknown[] = ["EPIPE", "ECONNRESET", "ENOTCONN"];
+
+/** What an exchange hears beside the response itself. */
+export interface ExchangeListener extends ResponseListener {
+  /** The peer takes more of the request. */
+  drain(): void;
+  /** The connection is gone before the response was whole. */
+  lost(how: Loss): void;
+}
+
+/**
+ * `unreachable`: there never was a connection; `unread`: the peer's process ended before its app saw any of
+ * the request; `broken`: later.
+ */
+export type Loss = "unreachable" | "unread" | "broken";
+
+export class PeerConnection {
+  readonly socket: Socket;
+  #reader: ResponseReader | null = null;
+  #listener: ExchangeListener | null = null;
+  #isConnected = false;
+  #hasAnswered = false;
+  #error: unknown = null;
+
+  /** Connects, and says `preamble` first. */
+  constructor(path: string, preamble: Buffer) {
+    this.socket = net.connect({ path, allowHalfOpen: true });
+    this.socket.write(preamble);
+    const deadline = setTimeout(() => this.socket.destroy(), CONNECT_WITHIN_MS);
+    this.socket.once("connect", () => {
+      clearTimeout(deadline);
+      this.#isConnected = true;
+    });
+    this.socket.on("data", (bytes: Buffer) => this.#read(bytes));
+    this.socket.on("drain", () => this.#listener?.drain());
+    this.socket.on("end", () => this.#ended());
+    this.socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error = error.code;
+    });
+    this.socket.on("close", () => {
+      clearTimeout(deadline);
+      this.#closed();
+    });
+  }
+
+  get isIdle(): boolean {
+    return this.#listener === null && this.isOpen;
+  }
+
+  get isOpen(): boolean {
+    return !this.socket.destroyed && !this.socket.readableEnded && this.socket.writable;
+  }
+
+  /** From now on what comes is the response to this request. */
+  begin(request: { isHead: boolean; isOld: boolean }, listener: ExchangeListener): void {
+    this.#listener = listener;
+    this.#hasAnswered = false;
+    this.#reader = new ResponseReader(request, {
+      interim: (text) => listener.interim(text),
+      head: (head) => listener.head(head),
+      body: (bytes) => listener.body(bytes),
+      end: () => {
+        this.#listener = null;
+        listener.end();
+      },
+    });
+  }
+
+  /** The client is gone, or nobody wants the rest. */
+  destroy(): void {
+    this.#listener = null;
+    this.socket.destroy();
+  }
+
+  #read(bytes: Buffer): void {
+    // Said without being asked: of no request.
+    if (!this.#listener) return this.destroy();
+    this.#hasAnswered = true;
+    this.#reader?.read(bytes);
+  }
+
+  #ended(): void {
+    this.#reader?.ended();
+    this.socket.destroy();
+  }
+
+  #closed(): void {
+    const listener = this.#listener;
+    this.#listener = null;
+    listener?.lost(this.#loss());
+  }
+
+  #loss(): Loss {
+    if (!this.#isConnected) return "unreachable";
+    return !this.#hasAnswered && UNREAD.includes(this.#error) ? "unread" : "broken";
+  }
+}

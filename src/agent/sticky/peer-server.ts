@@ -1,0 +1,129 @@
+/**
+ * Where peers reach this worker: a UNIX socket in a folder that is closed to other users. What comes here has
+ * been routed already, and is never forwarded again.
+ */
+
+import net, { type Server, type Socket } from "node:net";
+import type { InternalServer, InternalSocket } from "../node-internals.ts";
+import { disguise, PREAMBLE_MAX_BYTES, type Preamble, readPreamble } from "./preamble.ts";
+
+/** On a socket: the tag of the peer its client is connected to. */
+const FROM = Symbol("holdfast.from");
+/** A peer says at once what it is. Milliseconds. */
+const PREAMBLE_WITHIN_MS = 5000;
+/** Connections that have not said it yet; more than these are refused. */
+const SILENT_MAX = 256;
+
+type PeerSocket = InternalSocket & { [FROM]?: string; _server?: InternalServer };
+
+export interface PeerListener {
+  /** The server that listens at the key; undefined: none does. */
+  serverAt(key: string): InternalServer | undefined;
+  control(from: string, socket: Socket, rest: Buffer): void;
+}
+
+export class PeerServer {
+  readonly #server: Server;
+  readonly #listener: PeerListener;
+  readonly #silent = new Set<Socket>();
+  readonly #sockets = new Set<InternalSocket>();
+
+  /** Listens at `path`. Keeps no process alive. */
+  constructor(path: string, listener: PeerListener) {
+    this.#listener = listener;
+    this.#server = net.createServer({ allowHalfOpen: true }, (socket) => this.#greet(socket));
+    this.#server.on("error", (error) => {
+      process.emitWarning(`other workers cannot send sessions here: ${error.message}`);
+    });
+    // Its own, not the cluster's; before the agent's hook sees what listens.
+    this.#server.listen({ path, exclusive: true });
+    this.#server.unref();
+  }
+
+  /** Connections of clients that are connected to other workers. */
+  get sockets(): ReadonlySet<InternalSocket> {
+    return this.#sockets;
+  }
+
+  #greet(socket: Socket): void {
+    if (this.#silent.size >= SILENT_MAX) return void socket.destroy();
+    this.#silent.add(socket);
+    let collected: Buffer = Buffer.alloc(0);
+    const timer = setTimeout(() => socket.destroy(), PREAMBLE_WITHIN_MS).unref();
+    const onError = (): void => {};
+    const done = (): void => {
+      clearTimeout(timer);
+      this.#silent.delete(socket);
+      socket.removeListener("readable", read);
+      socket.removeListener("end", hangUp);
+      socket.removeListener("close", done);
+    };
+    const hangUp = (): void => void socket.destroy();
+    const read = (): void => {
+      const bytes = socket.read() as Buffer | null;
+      if (!bytes) return;
+      collected = collected.length > 0 ? Buffer.concat([collected, bytes]) : bytes;
+      const found = preambleIn(collected);
+      if (found === "nonsense") return hangUp();
+      if (!found) return;
+      done();
+      // Once the stream has noticed that nobody waits for "readable": it must be as fresh for its server.
+      process.nextTick(() => {
+        socket.removeListener("error", onError);
+        this.#enter(socket as InternalSocket, found.preamble, found.rest);
+      });
+    };
+    socket.on("error", onError).on("readable", read).on("end", hangUp).on("close", done);
+  }
+
+  #enter(socket: PeerSocket, preamble: Preamble, rest: Buffer): void {
+    if (socket.destroyed) return;
+    if (preamble.kind === "control") return this.#listener.control(preamble.from, socket, rest);
+    const server = this.#listener.serverAt(preamble.key);
+    if (!server) return void socket.destroy();
+    disguise(socket, preamble.facts);
+    socket[FROM] = preamble.from;
+    keepOpenBetweenRequests(socket);
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    admit(server, socket, rest);
+  }
+}
+
+/** The tag of the worker that holds the client's connection, if it is not this one. */
+export function peerOf(socket: object): string | undefined {
+  return (socket as PeerSocket)[FROM];
+}
+
+/** Gives a connection to a server as if it had accepted it; `bytes` were read of it before. */
+export function admit(server: InternalServer, socket: PeerSocket, bytes: Buffer): void {
+  socket.server = server;
+  socket._server = server;
+  server._connections += 1;
+  server.emit(socket.encrypted ? "secureConnection" : "connection", socket);
+  if (bytes.length > 0 && !socket.destroyed) socket.unshift(bytes);
+}
+
+/** Null: not all of it is there. */
+function preambleIn(bytes: Buffer): ReturnType<typeof readPreamble> | "nonsense" {
+  try {
+    const found = readPreamble(bytes);
+    if (!found) return bytes.length > PREAMBLE_MAX_BYTES + 4 ? "nonsense" : null;
+    const { kind, from } = found.preamble;
+    const isKnown = (kind === "http" || kind === "control") && typeof from === "string";
+    return isKnown ? found : "nonsense";
+  } catch {
+    return "nonsense";
+  }
+}
+
+/**
+ * The worker that holds the client's connection closes it when it has been idle for too long. Would this
+ * one, too, a request could be on its way into a closed connection.
+ */
+function keepOpenBetweenRequests(socket: InternalSocket): void {
+  const { setTimeout: original } = socket;
+  socket.setTimeout = function (this: InternalSocket, ms, callback) {
+    return this._httpMessage || ms === 0 ? original.call(this, ms, callback) : this;
+  };
+}

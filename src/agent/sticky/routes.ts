@@ -1,0 +1,188 @@
+/** What becomes of each request and upgrade: the app here gets it, or the worker it belongs to. */
+
+import { IncomingMessage, ServerResponse } from "node:http";
+import {
+  type Decision,
+  ownerOf,
+  type Peer,
+  place,
+  type Rules,
+  rulesOf,
+  type Table,
+} from "../../core/affinity.ts";
+import { isForwardedTls } from "../../core/client-address.ts";
+import { STICKY_RESULTS, type StickyResult } from "../../core/stats.ts";
+import type { StickyBy } from "../../core/sticky.ts";
+import type { StickySettings } from "../../link/agent-messages.ts";
+import type { InternalServer, InternalSocket } from "../node-internals.ts";
+import { OWN } from "../requests.ts";
+import { type Emit, type Router, type Traffic, TUNNEL } from "../traffic.ts";
+import { arrivalOf } from "./arrivals.ts";
+import type { EngineIo } from "./engine-io.ts";
+import { forward, headOf } from "./forward.ts";
+import type { HandOver } from "./hand-over.ts";
+import { cookieFor, issue, issueOnUpgrade, lineFor } from "./issue.ts";
+import { peerOf } from "./peer-server.ts";
+import { tunnel } from "./tunnel.ts";
+
+/** Of a query that begins an engine.io session, or goes on with one. */
+const ENGINE = "EIO=";
+
+export interface RouteParts {
+  readonly traffic: Traffic;
+  readonly engine: EngineIo;
+  readonly handOver: HandOver;
+  readonly table: () => Table;
+  /** The address a server listens at. */
+  keyOf(server: InternalServer): string | undefined;
+}
+
+/** Whose it is: a peer's, or nobody's else. */
+interface Route {
+  readonly peer: Peer | null;
+  /** The peer does not know it yet: it was chosen for it. */
+  readonly isPlaced: boolean;
+  /** The client is to hear whose its session is. */
+  readonly issues: boolean;
+  readonly result: StickyResult;
+}
+
+export class Routes implements Router {
+  readonly counts: Record<StickyResult, number> = Object.fromEntries(
+    STICKY_RESULTS.map((result) => [result, 0]),
+  ) as Record<StickyResult, number>;
+  readonly #settings: StickySettings;
+  readonly #rules: Rules;
+  readonly #mayIssue: boolean;
+  /** A cookie would have come first, and outlives a change of slots: the owner found by these gives one. */
+  readonly #behindCookie: ReadonlySet<StickyBy>;
+  readonly #parts: RouteParts;
+  /** Requests that come twice: as "checkContinue", and as the "request" the app makes of it. */
+  readonly #seen = new WeakSet<IncomingMessage>();
+
+  constructor(settings: StickySettings, parts: RouteParts) {
+    this.#settings = settings;
+    this.#rules = rulesOf(settings);
+    this.#mayIssue = settings.by.includes("cookie");
+    const behind = this.#mayIssue ? settings.by.slice(settings.by.indexOf("cookie") + 1) : [];
+    this.#behindCookie = new Set(behind.filter((by) => by !== "socket.io"));
+    this.#parts = parts;
+  }
+
+  takes(
+    server: InternalServer,
+    event: string,
+    [request, second, head]: readonly [unknown, unknown, unknown],
+    emit: Emit,
+  ): boolean {
+    if (event === "upgrade") {
+      if (!(request instanceof IncomingMessage) || !Buffer.isBuffer(head)) return false;
+      return this.#takesUpgrade(server, request, second as InternalSocket, head, emit);
+    }
+    if (event !== "request" && event !== "checkContinue" && event !== "checkExpectation")
+      return false;
+    if (!(request instanceof IncomingMessage) || !(second instanceof ServerResponse)) return false;
+    return this.#takesRequest(server, event, request, second, emit);
+  }
+
+  #takesRequest(
+    server: InternalServer,
+    event: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    emit: Emit,
+  ): boolean {
+    const socket = request.socket as InternalSocket | null;
+    if (!socket || (socket as { [OWN]?: boolean })[OWN] || this.#isSeen(request)) return false;
+    if (request.url?.includes(ENGINE)) this.#parts.engine.look();
+    if (peerOf(socket) !== undefined || arrivalOf(socket) === "here") return false;
+    const { peer, issues, result } = this.#route(request);
+    const key = peer ? this.#parts.keyOf(server) : undefined;
+    if (!peer || key === undefined) {
+      this.counts[peer ? "unreachable" : result] += 1;
+      if (issues) issue(response, this.#cookie(this.#settings.tag, request));
+      return false;
+    }
+    this.counts[result] += 1;
+    const cookie = issues ? this.#cookie(peer.tag, request) : null;
+    forward(this.#settings.tag, peer, {
+      ...{ request, response, key, isUndecided: event !== "request" },
+      line: (text) => (cookie === null ? null : lineFor(text, cookie)),
+      failed: () => {
+        this.counts.unreachable += 1;
+        if (this.#mayIssue) issue(response, this.#cookie(this.#settings.tag, request));
+        emit.call(server, event, request, response);
+      },
+    });
+    return true;
+  }
+
+  #takesUpgrade(
+    server: InternalServer,
+    request: IncomingMessage,
+    socket: InternalSocket,
+    head: Buffer,
+    emit: Emit,
+  ): boolean {
+    const client = request.socket as InternalSocket | null;
+    if (!client) return false;
+    if (request.url?.includes(ENGINE)) this.#parts.engine.look();
+    const arrival = arrivalOf(client);
+    const hasCome = peerOf(client) !== undefined || arrival === "here";
+    const { peer, isPlaced, issues, result } = this.#route(request, !hasCome);
+    const key = peer && !hasCome ? this.#parts.keyOf(server) : undefined;
+    if (!peer || key === undefined) {
+      if (!hasCome) this.counts[peer ? "unreachable" : result] += 1;
+      if (issues) issueOnUpgrade(socket, this.#cookie(this.#settings.tag, request));
+      return false;
+    }
+    if (socket === client && request.complete && arrival === undefined) {
+      const bytes = Buffer.concat([Buffer.from(headOf(request), "latin1"), head]);
+      if (this.#parts.handOver.give(client, { to: peer, key, bytes })) {
+        this.counts[isPlaced ? "placed" : "handed"] += 1;
+        return true;
+      }
+    }
+    this.counts[isPlaced ? "placed" : "tunnelled"] += 1;
+    const { traffic } = this.#parts;
+    traffic.upgrades.set(client, TUNNEL);
+    tunnel(this.#settings.tag, peer, { request, socket, head, key }, () => {
+      this.counts.unreachable += 1;
+      traffic.upgrades.delete(client);
+      if (this.#mayIssue) issueOnUpgrade(socket, this.#cookie(this.#settings.tag, request));
+      traffic.upgrading(request, socket);
+      emit.call(server, "upgrade", request, socket, head);
+    });
+    return true;
+  }
+
+  #route(request: IncomingMessage, mayPlace = true): Route {
+    const { url = "", headers, socket } = request;
+    const table = this.#parts.table();
+    const asked = { url, headers, address: socket.remoteAddress };
+    const decision: Decision = ownerOf(asked, table, this.#rules);
+    if (decision.kind === "peer") {
+      const issues = this.#behindCookie.has(decision.by) && !table.isLeaving;
+      return { peer: decision.peer, isPlaced: false, issues, result: "forwarded" };
+    }
+    const { why, issue: issues } = decision;
+    const peer = mayPlace && why === "new" ? place(table, this.#rules) : null;
+    return { peer, isPlaced: peer !== null, issues, result: peer ? "placed" : why };
+  }
+
+  #isSeen(request: IncomingMessage): boolean {
+    if (request.headers.expect === undefined) return false;
+    if (this.#seen.has(request)) return true;
+    this.#seen.add(request);
+    return false;
+  }
+
+  #cookie(tag: string, { socket, headers }: IncomingMessage): string {
+    const proto = headers["x-forwarded-proto"];
+    const text = typeof proto === "string" ? proto : undefined;
+    const isSecure =
+      (socket as InternalSocket).encrypted === true ||
+      isForwardedTls(socket.remoteAddress, text, this.#rules.trusted);
+    return cookieFor(tag, this.#settings.cookie, isSecure);
+  }
+}

@@ -1,0 +1,23 @@
+/** What an app needs of the supervisor around it. */
+
+import type { Outlets } from "../logs/outlet.ts";
+import type { MetricsStore } from "../metrics/store.ts";
+import type { Emit } from "./events.ts";
+import type { Pulse } from "./pulse.ts";
+
+export interface RunnerContext {
+  readonly emit: Emit;
+  /** Where workers' output goes. */
+  readonly outlets: Outlets;
+  /** Where sticky workers' sockets are; null: among the system's temporary files. */
+  readonly runFolder: string | null;
+  /** Marks every process below this supervisor, in HOLDFAST_SUPERVISOR. */
+  readonly marker: string;
+  /** The timer for what is looked at again and again. */
+  readonly pulse: Pulse;
+  readonly metrics: MetricsStore;
+  readonly firstWorkerId: number;
+  readonly instances: number;
+  /** What the app inherits; null: this process's variables. */
+  readonly environment: Readonly<Record<string, string>> | null;
+}
