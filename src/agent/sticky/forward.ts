@@ -100,6 +100,7 @@ class Exchange implements ExchangeListener {
   readonly #isChunked: boolean;
   /** Node has said "100 Continue" already; the peer's is one too many. */
   #hasContinued: boolean;
+  #isBodyRead = false;
   #isOver = false;
 
   constructor(connection: PeerConnection, forwarding: Forwarding) {
@@ -157,14 +158,14 @@ class Exchange implements ExchangeListener {
   }
 
   drain(): void {
-    this.#request.resume();
+    if (this.#isBodyRead) this.#request.resume();
   }
 
   lost(how: Loss): void {
     if (this.#isOver) return;
     this.#over();
     const isUntouched = this.#response._header === null && !this.#response.destroyed;
-    const isServed = how === "unreachable" || (how === "unread" && !this.#hasBody);
+    const isServed = how !== "broken" && !this.#isBodyRead;
     if (isUntouched && isServed) this.#forwarding.failed();
     else this.#request.socket.destroy();
   }
@@ -189,6 +190,7 @@ class Exchange implements ExchangeListener {
   #sendBody(): void {
     const { socket } = this.#connection;
     const request = this.#request;
+    this.#isBodyRead = true;
     request.on("data", (bytes: Buffer) => {
       if (this.#isOver || socket.destroyed) return;
       socket.cork();
@@ -214,7 +216,7 @@ class Exchange implements ExchangeListener {
     this.#isOver = true;
     this.#response.removeListener("close", this.#clientGone);
     this.#connection.socket.resume();
-    if (this.#hasBody) this.#request.resume();
+    if (this.#isBodyRead) this.#request.resume();
   }
 }
 

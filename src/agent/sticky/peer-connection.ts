@@ -1,6 +1,7 @@
 /** One connection to a peer, for one client's connection here: one request after the other. */
 
 import net, { type Socket } from "node:net";
+import { REFUSAL } from "./peer-server.ts";
 import { type ResponseListener, ResponseReader } from "./response-reader.ts";
 
 /** A peer is on this machine: what takes longer is a worker that does not accept. Milliseconds. */
@@ -17,7 +18,7 @@ export interface ExchangeListener extends ResponseListener {
 }
 
 /**
- * `unreachable`: there never was a connection; `unread`: the peer's process ended before its app saw any of
+ * `unreachable`: there never was a connection, or no server behind it; `unread`: the peer's process ended before its app saw any of
  * the request; `broken`: later.
  */
 export type Loss = "unreachable" | "unread" | "broken";
@@ -83,6 +84,10 @@ export class PeerConnection {
   #read(bytes: Buffer): void {
     // Said without being asked: of no request.
     if (!this.#listener) return this.destroy();
+    if (!this.#hasAnswered && bytes.toString("latin1", 0, 1) === REFUSAL) {
+      this.#isConnected = false;
+      return void this.socket.destroy();
+    }
     this.#hasAnswered = true;
     this.#reader?.read(bytes);
   }

@@ -14,6 +14,9 @@ const PREAMBLE_WITHIN_MS = 5000;
 /** Connections that have not said it yet; more than these are refused. */
 const SILENT_MAX = 256;
 
+/** Instead of an answer: no server listens there, nothing has been looked at. No answer begins like that. */
+export const REFUSAL = "\0";
+
 type PeerSocket = InternalSocket & { [FROM]?: string; _server?: InternalServer };
 
 export interface PeerListener {
@@ -80,7 +83,7 @@ export class PeerServer {
     if (socket.destroyed) return;
     if (preamble.kind === "control") return this.#listener.control(preamble.from, socket, rest);
     const server = this.#listener.serverAt(preamble.key);
-    if (!server) return void socket.destroy();
+    if (!server) return void socket.end(REFUSAL);
     disguise(socket, preamble.facts);
     socket[FROM] = preamble.from;
     keepOpenBetweenRequests(socket);

@@ -54,6 +54,8 @@ export class Routes implements Router {
   readonly #settings: StickySettings;
   readonly #rules: Rules;
   readonly #mayIssue: boolean;
+  /** The first look at it is a system call for each connection. */
+  readonly #needsAddress: boolean;
   /** A cookie would have come first, and outlives a change of slots: the owner found by these gives one. */
   readonly #behindCookie: ReadonlySet<StickyBy>;
   readonly #parts: RouteParts;
@@ -64,6 +66,7 @@ export class Routes implements Router {
     this.#settings = settings;
     this.#rules = rulesOf(settings);
     this.#mayIssue = settings.by.includes("cookie");
+    this.#needsAddress = settings.by.includes("ip");
     const behind = this.#mayIssue ? settings.by.slice(settings.by.indexOf("cookie") + 1) : [];
     this.#behindCookie = new Set(behind.filter((by) => by !== "socket.io"));
     this.#parts = parts;
@@ -159,7 +162,8 @@ export class Routes implements Router {
   #route(request: IncomingMessage, mayPlace = true): Route {
     const { url = "", headers, socket } = request;
     const table = this.#parts.table();
-    const asked = { url, headers, address: socket.remoteAddress };
+    const address = this.#needsAddress ? socket.remoteAddress : undefined;
+    const asked = { url, headers, address };
     const decision: Decision = ownerOf(asked, table, this.#rules);
     if (decision.kind === "peer") {
       const issues = this.#behindCookie.has(decision.by) && !table.isLeaving;

@@ -75,8 +75,11 @@ export class Sticky {
 
   /** The workers of the app, from now on. */
   heard(peers: readonly Peer[]): void {
+    const before = this.#table;
     this.#table = tableOf(this.#tag, peers);
     const isLeaving = (tag: string): boolean => this.#table.byTag.get(tag)?.state !== "ready";
+    const hasLeft = ({ tag, state }: Peer): boolean => state === "ready" && isLeaving(tag);
+    if (![...before.byTag.values()].some(hasLeft)) return;
     // Idle connections to who leaves: it need not wait for them.
     for (const socket of this.#parts.traffic.sockets) letGo(socket, isLeaving);
   }
