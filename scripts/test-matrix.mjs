@@ -10,7 +10,13 @@ import { parseArgs } from "node:util";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const nodesFolder = join(root, "test/nodes");
 // Of the command line what talks to real supervisors; the rest of it does not depend on the Node.
-const suites = ["test/promises", "test/supervisor", "test/agent", "test/cli/background.test.ts"];
+const suites = [
+  "test/promises",
+  "test/supervisor",
+  "test/agent",
+  "test/sticky",
+  "test/cli/background.test.ts",
+];
 
 const { values: options } = parseArgs({
   options: { only: { type: "string" }, "no-build": { type: "boolean", default: false } },

@@ -25,7 +25,9 @@ export interface Router {
   takes(
     server: InternalServer,
     event: string,
-    values: readonly [first: unknown, second: unknown, third: unknown],
+    request: unknown,
+    second: unknown,
+    head: unknown,
     emit: Emit,
   ): boolean;
 }
@@ -78,7 +80,7 @@ export class Traffic {
       if (
         traffic.router !== null &&
         isHttp1 &&
-        traffic.router.takes(this, event, [a, b, rest[0]], emit)
+        traffic.router.takes(this, event, a, b, rest[0], emit)
       )
         return true;
       if (event === "connection") traffic.#opened(a as InternalSocket);

@@ -2,17 +2,29 @@
 
 import type { Peer } from "./affinity.ts";
 
-/** Spreads new sessions over ready peers by open sessions and the event loop's utilization. */
+/**
+ * A worker is passed over for its event loop only when it is so much busier than the idlest one: what they differ by
+ * under an even load says nothing, and sessions would not come out even.
+ */
+const CLEARLY_BUSIER = 0.3;
+
+/** Spreads new sessions over ready peers by open sessions, and fewer to one whose event loop is clearly busier. */
 export class Placer {
   readonly #self: string;
   readonly #peers: readonly Peer[];
   readonly #sessions: number[];
+  /** What a session weighs at each of them. */
+  readonly #weights: readonly number[];
 
   /** `ready`: the ready peers by worker id, this worker among them where it is ready. */
   constructor(self: string, ready: readonly Peer[]) {
     this.#self = self;
     this.#peers = fromSelf(self, ready);
     this.#sessions = this.#peers.map((peer) => peer.sessions);
+    const idlest = Math.min(...this.#peers.map((peer) => peer.utilization));
+    this.#weights = this.#peers.map(
+      ({ utilization }) => 1 + Math.max(0, utilization - idlest - CLEARLY_BUSIER),
+    );
   }
 
   /** The peer that gets the next session, which is counted as its own; null: this worker keeps it. */
@@ -34,7 +46,7 @@ export class Placer {
   }
 
   #score(index: number): number {
-    return ((this.#sessions[index] ?? 0) + 1) * (1 + (this.#peers[index]?.utilization ?? 0));
+    return ((this.#sessions[index] ?? 0) + 1) * (this.#weights[index] ?? 1);
   }
 }
 

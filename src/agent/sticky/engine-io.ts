@@ -35,6 +35,7 @@ export class EngineIo {
   readonly #tag: string;
   readonly #engines = new Set<Engine>();
   readonly #patched = new WeakSet<object>();
+  readonly #told = new WeakSet<Client>();
   #modules = 0;
 
   constructor(tag: string) {
@@ -49,10 +50,12 @@ export class EngineIo {
     for (const file of files) if (file.includes(PACKAGE)) this.#patch(require.cache[file]?.exports);
   }
 
-  /** Sessions that poll: no connection stands for them. */
+  /** Sessions that poll, and have not been told to end: no connection stands for them. */
   polling(): readonly Client[] {
     return [...this.#engines].flatMap(({ clients }) =>
-      Object.values(clients ?? {}).filter(({ transport }) => transport?.name === "polling"),
+      Object.values(clients ?? {}).filter(
+        (client) => client.transport?.name === "polling" && !this.#told.has(client),
+      ),
     );
   }
 
@@ -62,7 +65,11 @@ export class EngineIo {
       const open = this.polling();
       if (open.length === 0) return clearInterval(timer);
       const left = Math.max(1, (until - Date.now()) / SWEEP_EVERY_MS);
-      for (const client of open.slice(0, Math.ceil(open.length / left))) client.close();
+      for (const client of open.slice(0, Math.ceil(open.length / left))) {
+        // A client that polls hears of it at once. One that does not is gone, and not waited for.
+        this.#told.add(client);
+        client.close();
+      }
     }, SWEEP_EVERY_MS).unref();
     const until =
       Date.now() + Math.min(withinMs / 2, this.polling().length * SPREAD_MS_PER_SESSION);

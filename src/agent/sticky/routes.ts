@@ -28,6 +28,11 @@ import { tunnel } from "./tunnel.ts";
 /** Of a query that begins an engine.io session, or goes on with one. */
 const ENGINE = "EIO=";
 
+/** On a socket: the Cookie header that was this worker's own, and the table by which it was. */
+const HOME = Symbol("holdfast.home");
+const HOME_TABLE = Symbol("holdfast.homeTable");
+type HomeSocket = InternalSocket & { [HOME]?: string; [HOME_TABLE]?: Table };
+
 export interface RouteParts {
   readonly traffic: Traffic;
   readonly engine: EngineIo;
@@ -56,6 +61,8 @@ export class Routes implements Router {
   readonly #mayIssue: boolean;
   /** The first look at it is a system call for each connection. */
   readonly #needsAddress: boolean;
+  /** Beside a Socket.IO sid, only a cookie names a session. */
+  readonly #isByCookie: boolean;
   /** A cookie would have come first, and outlives a change of slots: the owner found by these gives one. */
   readonly #behindCookie: ReadonlySet<StickyBy>;
   readonly #parts: RouteParts;
@@ -66,6 +73,7 @@ export class Routes implements Router {
     this.#settings = settings;
     this.#rules = rulesOf(settings);
     this.#mayIssue = settings.by.includes("cookie");
+    this.#isByCookie = settings.by.every((by) => by === "cookie" || by === "socket.io");
     this.#needsAddress = settings.by.includes("ip");
     const behind = this.#mayIssue ? settings.by.slice(settings.by.indexOf("cookie") + 1) : [];
     this.#behindCookie = new Set(behind.filter((by) => by !== "socket.io"));
@@ -75,7 +83,9 @@ export class Routes implements Router {
   takes(
     server: InternalServer,
     event: string,
-    [request, second, head]: readonly [unknown, unknown, unknown],
+    request: unknown,
+    second: unknown,
+    head: unknown,
     emit: Emit,
   ): boolean {
     if (event === "upgrade") {
@@ -97,9 +107,11 @@ export class Routes implements Router {
   ): boolean {
     const socket = request.socket as InternalSocket | null;
     if (!socket || (socket as { [OWN]?: boolean })[OWN] || this.#isSeen(request)) return false;
-    if (request.url?.includes(ENGINE)) this.#parts.engine.look();
+    if (this.#isHome(request, socket)) return false;
+    if (beginsEngine(request)) this.#parts.engine.look();
     if (peerOf(socket) !== undefined || arrivalOf(socket) === "here") return false;
     const { peer, issues, result } = this.#route(request);
+    if (result === "local") this.#remember(request, socket);
     const key = peer ? this.#parts.keyOf(server) : undefined;
     if (!peer || key === undefined) {
       this.counts[peer ? "unreachable" : result] += 1;
@@ -129,7 +141,7 @@ export class Routes implements Router {
   ): boolean {
     const client = request.socket as InternalSocket | null;
     if (!client) return false;
-    if (request.url?.includes(ENGINE)) this.#parts.engine.look();
+    if (beginsEngine(request)) this.#parts.engine.look();
     const arrival = arrivalOf(client);
     const hasCome = peerOf(client) !== undefined || arrival === "here";
     const { peer, isPlaced, issues, result } = this.#route(request, !hasCome);
@@ -174,6 +186,22 @@ export class Routes implements Router {
     return { peer, isPlaced: peer !== null, issues, result: peer ? "placed" : why };
   }
 
+  /** The same cookie on the same connection as a moment ago: a comparison instead of a search. */
+  #isHome({ url = "", headers }: IncomingMessage, socket: HomeSocket): boolean {
+    const { cookie } = headers;
+    if (cookie === undefined || socket[HOME] !== cookie) return false;
+    if (socket[HOME_TABLE] !== this.#parts.table() || url.includes(ENGINE)) return false;
+    this.counts.local += 1;
+    return true;
+  }
+
+  /** Where nothing but the cookie has decided. */
+  #remember({ url = "", headers }: IncomingMessage, socket: HomeSocket): void {
+    if (!this.#isByCookie || headers.cookie === undefined || url.includes(ENGINE)) return;
+    socket[HOME] = headers.cookie;
+    socket[HOME_TABLE] = this.#parts.table();
+  }
+
   #isSeen(request: IncomingMessage): boolean {
     if (request.headers.expect === undefined) return false;
     if (this.#seen.has(request)) return true;
@@ -189,4 +217,9 @@ export class Routes implements Router {
       isForwardedTls(socket.remoteAddress, text, this.#rules.trusted);
     return cookieFor(tag, this.#settings.cookie, isSecure);
   }
+}
+
+/** Shakes hands: a session of engine.io is about to get its id. */
+function beginsEngine({ url = "" }: IncomingMessage): boolean {
+  return url.includes(ENGINE) && !url.includes("sid=");
 }
