@@ -1,7 +1,7 @@
 /** The parts of Node the agent touches that are not in its documentation, typed in one place. */
 
 import type { ServerResponse } from "node:http";
-import type { Server, Socket } from "node:net";
+import net, { type Server, type Socket } from "node:net";
 
 /** A libuv stream handle (TCPWrap or Pipe). */
 export interface Handle {
@@ -65,3 +65,14 @@ export type GetServer = (
   query: ServerQuery,
   done: (errno: number, handle: Facade | null) => void,
 ) => void;
+
+/** Binds without listening; a negative number is libuv's error. */
+export const netInternals = net as unknown as {
+  _createServerHandle(
+    address: string,
+    port: number,
+    addressType: number,
+    fd: number,
+    flags: number,
+  ): Handle | number;
+};

@@ -11,20 +11,19 @@ import type { ServerHttp2Stream } from "node:http2";
 import https from "node:https";
 import type { Socket } from "node:net";
 import { type Distribution, METHODS, REQUEST_BUCKETS } from "../core/stats.ts";
+import { isOwn } from "./own-connection.ts";
 
 /** On a response: when its request came. */
 const STARTED = Symbol("holdfast.started");
 /** On a socket: how many of its responses are not finished. */
 const UNFINISHED = Symbol("holdfast.unfinished");
-/** On a connection that the agent made itself, to ask the app how it is. */
-export const OWN = Symbol("holdfast.own");
 
 const OTHER = METHODS.length - 1;
 const CLASSES = 6;
 /** RST_STREAM with NO_ERROR (RFC 9113, 7): nobody broke it off. */
 const NO_ERROR = 0;
 
-type WatchedSocket = Socket & { [UNFINISHED]?: number; [OWN]?: boolean };
+type WatchedSocket = Socket & { [UNFINISHED]?: number };
 type WatchedResponse = ServerResponse & { [STARTED]?: number | undefined };
 
 /** What a server emits with a request and its response. A listener of the last two may emit the first. */
@@ -70,7 +69,7 @@ export class Requests {
     if (exchange[STARTED] !== undefined || !socket) return;
     const unfinished = socket[UNFINISHED];
     if (unfinished === undefined) {
-      if (socket[OWN]) return;
+      if (isOwn(socket)) return;
       if (!this.#isWatched(socket)) socket.once("close", () => this.ended(socket));
     }
     socket[UNFINISHED] = (unfinished ?? 0) + 1;

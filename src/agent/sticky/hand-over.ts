@@ -14,6 +14,8 @@ import type { Address, PeerLinks } from "./links.ts";
 const CONFIRM_WITHIN_MS = 1000;
 /** It has not answered that either: it hangs, and nobody knows. */
 const ANSWER_WITHIN_MS = 5000;
+/** Sent to one worker and not confirmed: more would only wait in the supervisor, which drops what piles up. */
+const WINDOW = 4;
 /** How long a socket may still come that was called void. */
 const VOID_FOR_MS = 60_000;
 
@@ -25,8 +27,10 @@ export interface Handed {
 }
 
 interface Pending extends Handed {
+  readonly id: string;
   readonly handle: Handle;
   timer: NodeJS.Timeout;
+  isSent: boolean;
 }
 
 export class HandOver {
@@ -67,12 +71,26 @@ export class HandOver {
     socket.destroy();
     const id = this.#self + randomBytes(9).toString("base64url");
     const timer = setTimeout(() => this.#ask(id), CONFIRM_WITHIN_MS);
-    this.#pending.set(id, { ...handed, bytes, handle, timer });
-    const message = { t: "hand" as const, id, to: handed.to.worker, key: handed.key };
-    this.#channel.send({ ...message, head: bytes.toString("base64") }, handle, (error) => {
-      if (error) this.#return(id);
-    });
+    this.#pending.set(id, { ...handed, bytes, id, handle, timer, isSent: false });
+    this.#send(handed.to.worker);
     return true;
+  }
+
+  /** Sends what waits for this worker, as far as the window allows. */
+  #send(worker: number): void {
+    const all = [...this.#pending.values()].filter(({ to }) => to.worker === worker);
+    let free = WINDOW - all.filter(({ isSent }) => isSent).length;
+    for (const pending of all) {
+      if (free <= 0) return;
+      if (pending.isSent) continue;
+      pending.isSent = true;
+      free -= 1;
+      const { id, key, handle, bytes } = pending;
+      const message = { t: "hand" as const, id, to: worker, key, head: bytes.toString("base64") };
+      this.#channel.send(message, handle, (error) => {
+        if (error) this.#return(id);
+      });
+    }
   }
 
   /** One has come here, from the worker of that address. False: it is not wanted any more. */
@@ -104,6 +122,7 @@ export class HandOver {
   #ask(id: string): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
+    if (!pending.isSent) return this.#return(id);
     // Nobody there to have it.
     this.#links.send(pending.to, { t: "void", id }, () => this.#return(id));
     // A worker that hangs may have it in its queue: a client must not be served twice.
@@ -117,8 +136,10 @@ export class HandOver {
 
   #settle(id: string): Pending | undefined {
     const pending = this.#pending.get(id);
-    if (pending) clearTimeout(pending.timer);
+    if (!pending) return undefined;
+    clearTimeout(pending.timer);
     this.#pending.delete(id);
+    this.#send(pending.to.worker);
     return pending;
   }
 }

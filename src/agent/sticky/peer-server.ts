@@ -83,14 +83,25 @@ export class PeerServer {
     if (socket.destroyed) return;
     if (preamble.kind === "control") return this.#listener.control(preamble.from, socket, rest);
     const server = this.#listener.serverAt(preamble.key);
-    if (!server) return void socket.end(REFUSAL);
-    disguise(socket, preamble.facts);
+    if (!server) return refuse(socket);
+    try {
+      disguise(socket, preamble.facts);
+    } catch {
+      return void socket.destroy();
+    }
     socket[FROM] = preamble.from;
     keepOpenBetweenRequests(socket);
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     admit(server, socket, rest);
   }
+}
+
+/** To whoever waits for it still. */
+function refuse(socket: Socket): void {
+  socket.on("error", () => {});
+  socket.resume();
+  socket.end(REFUSAL, () => socket.destroy());
 }
 
 /** The tag of the worker that holds the client's connection, if it is not this one. */
@@ -103,8 +114,14 @@ export function admit(server: InternalServer, socket: PeerSocket, bytes: Buffer)
   socket.server = server;
   socket._server = server;
   server._connections += 1;
-  server.emit(socket.encrypted ? "secureConnection" : "connection", socket);
-  if (bytes.length > 0 && !socket.destroyed) socket.unshift(bytes);
+  // Nobody listens to a kind of connection the server does not have.
+  if (!server.emit(socket.encrypted ? "secureConnection" : "connection", socket)) socket.destroy();
+  if (bytes.length === 0) return;
+  // Once it flows, as the server has asked for: a pause before that would be undone by it, and what the app
+  // does not read would pile up.
+  process.nextTick(() => {
+    if (!socket.destroyed) socket.unshift(bytes);
+  });
 }
 
 /** Null: not all of it is there. */

@@ -22,6 +22,11 @@ export interface ClientFacts {
   readonly tls: TlsFacts | null;
 }
 
+const ADDRESSES = [
+  ...(["remoteAddress", "remotePort", "remoteFamily"] as const),
+  ...(["localAddress", "localPort", "localFamily"] as const),
+];
+
 interface TlsFacts {
   readonly authorized: boolean;
   readonly authorizationError: string | null;
@@ -82,10 +87,14 @@ function tlsFactsOf(socket: TLSSocket): TlsFacts {
   };
 }
 
-/** From now on the socket looks like the client's. Its own address is a nameless UNIX socket. */
-export function disguise(socket: InternalSocket, { tls, ...addresses }: ClientFacts): void {
-  for (const [name, value] of Object.entries(addresses)) define(socket, name, value);
-  const { localAddress, localPort, localFamily } = addresses;
+/**
+ * From now on the socket looks like the client's. Its own address is a nameless UNIX socket. Throws where the facts
+ * are none: no peer has said that.
+ */
+export function disguise(socket: InternalSocket, facts: ClientFacts): void {
+  const { tls, localAddress, localPort, localFamily } = facts;
+  if (typeof tls !== "object") throw new TypeError("no facts of a client");
+  for (const name of ADDRESSES) define(socket, name, facts[name]);
   define(socket, "address", () =>
     localAddress === undefined
       ? {}

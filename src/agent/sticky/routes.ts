@@ -15,7 +15,7 @@ import { STICKY_RESULTS, type StickyResult } from "../../core/stats.ts";
 import type { StickyBy } from "../../core/sticky.ts";
 import type { StickySettings } from "../../link/agent-messages.ts";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
-import { OWN } from "../requests.ts";
+import { isOwn } from "../own-connection.ts";
 import { type Emit, type Router, type Traffic, TUNNEL } from "../traffic.ts";
 import { arrivalOf } from "./arrivals.ts";
 import type { EngineIo } from "./engine-io.ts";
@@ -106,8 +106,8 @@ export class Routes implements Router {
     emit: Emit,
   ): boolean {
     const socket = request.socket as InternalSocket | null;
-    if (!socket || (socket as { [OWN]?: boolean })[OWN] || this.#isSeen(request)) return false;
-    if (this.#isHome(request, socket)) return false;
+    if (!socket || this.#isHome(request, socket)) return false;
+    if (isOwn(socket) || this.#isSeen(request)) return false;
     if (beginsEngine(request)) this.#parts.engine.look();
     if (peerOf(socket) !== undefined || arrivalOf(socket) === "here") return false;
     const { peer, issues, result } = this.#route(request);
