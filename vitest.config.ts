@@ -1,9 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+/** A thousand clients and their servers at once: they have the machine to themselves, after all others. */
+const CROWDED = ["test/promises/p11-sticky.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/nodes/**", "**/node_modules/**"],
     // Real processes and signals: each file in a process of its own.
     pool: "forks",
     maxWorkers: 2,
@@ -11,5 +12,25 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
     reporters: ["default"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "tests",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/nodes/**", "**/node_modules/**", ...CROWDED],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "crowded",
+          include: CROWDED,
+          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
+        },
+      },
+    ],
   },
 });

@@ -2,7 +2,8 @@
 import cluster from "node:cluster";
 import { fileURLToPath } from "node:url";
 
-cluster.setupPrimary({ exec: fileURLToPath(new URL("app.mjs", import.meta.url)) });
+const app = process.env.BENCH_APP ?? fileURLToPath(new URL("app.mjs", import.meta.url));
+cluster.setupPrimary({ exec: app });
 for (let count = 0; count < Number(process.env.BENCH_WORKERS); count++) cluster.fork();
 
 process.on("SIGTERM", () => {

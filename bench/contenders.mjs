@@ -31,6 +31,7 @@ const LEAVE_WITHIN_MS = 1000;
  * @property {() => string} output
  * @property {() => Promise<unknown>} stop
  * @property {number} [metricsPort] where an exporter answers
+ * @property {readonly number[]} [backends] where its workers answer, behind a proxy
  */
 
 /**
@@ -58,14 +59,25 @@ const alive = new Set();
  * @param {Omit<Setting, "port">} setting
  * @returns {Promise<Running>}
  */
-export async function startContender(name, { node, workers }) {
+export async function startContender(name, setting) {
   const starter = STARTERS[name];
   if (!starter) throw new Error(`no contender "${name}"; there are ${CONTENDERS.join(", ")}`);
+  return launch(name, starter, setting);
+}
+
+/**
+ * @param {string} name
+ * @param {(setting: Setting) => Started | Promise<Started>} starter
+ * @param {Omit<Setting, "port">} setting
+ * @param {(port: number, count: number, started: Started) => Promise<number[]>} [meet] waits for all workers and gives their pids
+ * @returns {Promise<Running>}
+ */
+export async function launch(name, starter, { node, workers }, meet = whenAllAnswer) {
   const port = await freePort();
   const started = await starter({ node, workers, port });
   alive.add(started);
   try {
-    const pids = await whenAllAnswer(port, workers);
+    const pids = await meet(port, workers, started);
     return { ...started, name, port, workers: pids, stop: () => stop(name, started) };
   } catch (error) {
     const output = started.output();
@@ -158,7 +170,7 @@ function reusePort({ node, workers, port }) {
  * @param {readonly import("./children.mjs").Child[]} children
  * @returns {Started}
  */
-function ofChildren(children) {
+export function ofChildren(children) {
   return {
     roots: children.flatMap((child) => child.process.pid ?? []),
     output: () => children.map((child) => child.output()).join(""),

@@ -1,15 +1,21 @@
 // The load, a process of its own. It keeps every connection busy with one request at a time, either a
 // new connection for each request or the same one for all, and prints one line of JSON at the end.
 // Sockets read into a buffer of their own and the response is known beforehand, so it only counts bytes.
+// With --asks it sends those requests (JSON) and looks which worker answered: the last characters of the response.
+//   --by chance   any of them, and the same one as long as the connection lasts
+//   --by own      after one without a session, those of the worker that the connection came to
+//   --by turns    after one without a session, all of them in turns on each connection
 import { connect } from "node:net";
 import { parseArgs } from "node:util";
 import { Latencies } from "./latencies.mjs";
+import { Choice, PID_CHARS, pidAt, probe } from "./load-requests.mjs";
 
 /** A request without an answer for so long at the end is a stalled one. */
 const STALLED_AFTER_MS = 1000;
 /** After a fault, so that a dead server is not stormed. */
 const RETRY_AFTER_MS = 10;
 const HOST = "127.0.0.1";
+const PLAIN = { path: "/", cookie: "", worker: null };
 
 const { values } = parseArgs({
   options: {
@@ -18,12 +24,12 @@ const { values } = parseArgs({
     connections: { type: "string" },
     seconds: { type: "string" },
     warmup: { type: "string" },
+    asks: { type: "string" },
+    by: { type: "string", default: "chance" },
   },
 });
 const port = Number(values.port);
 const isKeptAlive = values.mode === "keep-alive";
-const header = isKeptAlive ? "keep-alive" : "close";
-const request = Buffer.from(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: ${header}\r\n\r\n`);
 
 /** What has been seen so far. */
 class Tally {
@@ -31,14 +37,20 @@ class Tally {
   /** In the window that counts, and over all. */
   counted = 0;
   total = 0;
+  /** Of those counted, answered by another worker than the connection's. */
+  elsewhere = 0;
   isCounting = false;
-  errors = { refused: 0, reset: 0, truncated: 0, wrong: 0, stalled: 0 };
+  errors = { refused: 0, reset: 0, truncated: 0, wrong: 0, misrouted: 0, stalled: 0 };
 
-  /** @param {number} ms */
-  answered(ms) {
+  /**
+   * @param {number} ms
+   * @param {boolean} isElsewhere
+   */
+  answered(ms, isElsewhere) {
     this.total++;
     if (!this.isCounting) return;
     this.counted++;
+    if (isElsewhere) this.elsewhere++;
     this.latencies.add(ms);
   }
 }
@@ -46,25 +58,36 @@ class Tally {
 /** One connection after the other, or one for ever; never two at once. */
 class Slot {
   #tally;
-  #size;
+  #choice;
+  #request;
   #buffer = Buffer.allocUnsafe(4096);
+  /** The end of what came of a response in pieces. */
+  #tail = Buffer.alloc(0);
   #received = 0;
   #sentAt = 0;
   #isAnswered = false;
   #isFaulty = false;
+  /** The worker this connection came to, where that is known. */
+  #own = 0;
+  #turn = 0;
   /** @type {import("node:net").Socket | undefined} */
   #socket;
 
   /**
    * @param {Tally} tally
-   * @param {number} size of the whole response
+   * @param {Choice} choice
+   * @param {number} turn where in the turns this connection begins
    */
-  constructor(tally, size) {
+  constructor(tally, choice, turn) {
     this.#tally = tally;
-    this.#size = size;
+    this.#choice = choice;
+    this.#turn = turn;
+    this.#request = choice.begin();
   }
 
   open() {
+    this.#own = 0;
+    this.#request = this.#choice.begin();
     this.#begin();
     const onread = {
       buffer: this.#buffer,
@@ -73,7 +96,7 @@ class Slot {
     // The latency of a new connection includes the handshake.
     const socket = connect({ port, host: HOST, noDelay: true, onread });
     this.#socket = socket;
-    socket.on("connect", () => socket.write(request));
+    socket.on("connect", () => socket.write(this.#request.bytes));
     socket.on("error", (/** @type {NodeJS.ErrnoException} */ error) => this.#failed(error));
     socket.on("close", () => this.#closed());
   }
@@ -84,6 +107,7 @@ class Slot {
 
   #begin() {
     this.#received = 0;
+    if (this.#tail.length > 0) this.#tail = Buffer.alloc(0);
     this.#isAnswered = false;
     this.#isFaulty = false;
     this.#sentAt = performance.now();
@@ -93,14 +117,48 @@ class Slot {
   #heard(bytes) {
     if (this.#received === 0 && !isOk(this.#buffer)) this.#fault("wrong");
     this.#received += bytes;
-    if (this.#received > this.#size) this.#fault("wrong");
-    if (this.#received !== this.#size) return true;
+    const { size, isKept } = this.#request;
+    if (this.#received > size) this.#fault("wrong");
+    if (this.#received !== size) {
+      if (isTold) this.#keep(bytes);
+      return true;
+    }
     this.#isAnswered = true;
-    this.#tally.answered(performance.now() - this.#sentAt);
-    if (!isKeptAlive) return true;
+    if (isTold) this.#told(bytes);
+    else this.#tally.answered(performance.now() - this.#sentAt, false);
+    if (!isKept || this.#isFaulty) return true;
     this.#begin();
-    this.#socket?.write(request);
+    this.#socket?.write(this.#request.bytes);
     return true;
+  }
+
+  /** @param {number} bytes */
+  #keep(bytes) {
+    this.#tail = Buffer.concat([this.#tail, this.#buffer.subarray(0, bytes)]).subarray(-PID_CHARS);
+  }
+
+  /**
+   * Somebody has answered: the right one?
+   * @param {number} bytes the last ones
+   */
+  #told(bytes) {
+    const ms = performance.now() - this.#sentAt;
+    let from = bytes - PID_CHARS;
+    if (from < 0) {
+      this.#keep(bytes);
+      from = 0;
+      this.#tail.copy(this.#buffer);
+    }
+    const worker = pidAt(this.#buffer, from);
+    const { worker: wanted } = this.#request;
+    if (wanted !== null && wanted !== worker) return this.#fault("misrouted");
+    if (!this.#choice.beginsPlain) return this.#tally.answered(ms, false);
+    const isFirst = this.#own === 0;
+    if (isFirst) this.#own = worker;
+    this.#tally.answered(ms, worker !== this.#own);
+    if (isFirst || this.#choice.isByTurns) {
+      this.#request = this.#choice.next(this.#turn++, this.#own);
+    }
   }
 
   /** @param {NodeJS.ErrnoException} error */
@@ -130,36 +188,26 @@ function isOk(head) {
   return head[9] === 0x32 && head[10] === 0x30 && head[11] === 0x30;
 }
 
-/**
- * Asks once and measures the answer, head and body.
- * @returns {Promise<number>}
- */
-function sizeOfResponse() {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    const socket = connect({ port, host: HOST }, () => socket.write(request));
-    socket.setEncoding("latin1").on("data", (/** @type {string} */ chunk) => {
-      text += chunk;
-      const body = text.indexOf("\r\n\r\n") + 4;
-      const size = body + Number(/content-length: (\d+)/i.exec(text)?.[1]);
-      if (body < 4 || text.length < size) return;
-      socket.destroy();
-      resolve(size);
-    });
-    socket.on("error", reject);
-    socket.on("end", () => reject(new Error(`no whole response but ${JSON.stringify(text)}`)));
-    socket.setTimeout(5000, () => reject(new Error("no response within 5 s")));
-  });
-}
-
 /** @param {number} seconds */
 function pause(seconds) {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
-const size = await sizeOfResponse();
+/** @type {import("./load-requests.mjs").Ask[]} */
+const asks = values.asks === undefined ? [PLAIN] : JSON.parse(values.asks);
+const to = { port, host: HOST, isKeptAlive };
+const choice = new Choice(
+  await probe(PLAIN, to),
+  await Promise.all(asks.map((ask) => probe(ask, to))),
+  values.by,
+);
+/** Answers tell who gave them. */
+const isTold = values.asks !== undefined;
 const tally = new Tally();
-const slots = Array.from({ length: Number(values.connections) }, () => new Slot(tally, size));
+const slots = Array.from(
+  { length: Number(values.connections) },
+  (_, index) => new Slot(tally, choice, index),
+);
 for (const slot of slots) slot.open();
 await pause(Number(values.warmup));
 tally.isCounting = true;
@@ -173,6 +221,7 @@ const result = {
   seconds,
   counted: tally.counted,
   total: tally.total,
+  elsewhere: tally.elsewhere,
   errors: tally.errors,
   latencies: tally.latencies.counts(),
   cpuMs: (user + system) / 1000,

@@ -1,5 +1,5 @@
 // Runs the benchmarks, prints what came out and writes it to results/.
-//   run.mjs [accept] [start] [idle] [commands] [scrape] [watch]   all of them when none is named
+//   run.mjs [accept] [start] [idle] [commands] [scrape] [watch] [sticky]   all of them when none is named
 //   --quick                short and rough
 //   --only holdfast,pm2    these contenders only
 //   --rounds 9             more rounds or samples than usual
@@ -16,6 +16,8 @@ import { idle } from "./idle.mjs";
 import { benchNode } from "./nodes.mjs";
 import { scrape } from "./scrape.mjs";
 import { start } from "./start.mjs";
+import { sticky } from "./sticky.mjs";
+import { STICKY_CONTENDERS } from "./sticky-contenders.mjs";
 import { isMet, targetTable } from "./targets.mjs";
 import { watch } from "./watch.mjs";
 
@@ -37,7 +39,8 @@ import { watch } from "./watch.mjs";
  */
 
 /** @type {Record<string, Benchmark>} */
-const BENCHMARKS = { accept, start, idle, commands, scrape, watch };
+const BENCHMARKS = { accept, start, idle, commands, scrape, watch, sticky };
+const NAMES = [...new Set([...CONTENDERS, ...STICKY_CONTENDERS])];
 const RESULTS = new URL("results/", import.meta.url);
 
 let cpuShares = "";
@@ -62,11 +65,11 @@ async function main() {
   const only = values.only?.split(",");
   const strange = [
     ...names.filter((name) => !(name in BENCHMARKS)),
-    ...(only ?? []).filter((name) => !CONTENDERS.includes(name)),
+    ...(only ?? []).filter((name) => !NAMES.includes(name)),
   ];
   if (strange.length > 0) {
     console.error(`There is no ${strange.join(", ")}.`);
-    console.error(`Benchmarks: ${Object.keys(BENCHMARKS)}; contenders: ${CONTENDERS}.`);
+    console.error(`Benchmarks: ${Object.keys(BENCHMARKS)}; contenders: ${NAMES}.`);
     return 2;
   }
   if (process.platform !== "linux") {

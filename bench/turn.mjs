@@ -6,7 +6,7 @@ import { Latencies } from "./latencies.mjs";
 import { cpuMsOf, familyOf, machineCpu } from "./processes.mjs";
 import { sum } from "./statistics.mjs";
 
-const LOAD = fileURLToPath(new URL("load.mjs", import.meta.url));
+export const LOAD = fileURLToPath(new URL("load.mjs", import.meta.url));
 export const CONNECTIONS = 64;
 /** More than one, so that a single busy generator does not hide what the servers could do. */
 const LOAD_PROCESSES = 2;
@@ -19,11 +19,14 @@ const LOOK_MS = 250;
 /**
  * @typedef {"connection" | "keep-alive"} Mode
  *
+ * @typedef {(node: string, port: number, mode: Mode, pace: Pace) => Promise<Load>} Loader one process of the load
+ *
  * @typedef {object} Turn
  * @property {number} round
  * @property {Mode} mode
  * @property {string} contender
  * @property {number} perSecond requests answered
+ * @property {number} elsewherePerSecond of them, by another worker than the connection's, where that is known
  * @property {number} p50Ms
  * @property {number} p99Ms
  * @property {number} cpuMicros CPU time of all the contender's processes for one request
@@ -71,14 +74,15 @@ export async function calmTurn(patience, ...args) {
  * @param {Mode} mode
  * @param {number} round
  * @param {Pace} pace
+ * @param {Loader} loader
  * @returns {Promise<Turn>}
  */
-export async function oneTurn(contender, node, mode, round, pace) {
+export async function oneTurn(contender, node, mode, round, pace, loader = oneLoad) {
   const family = familyOf(contender.roots);
   const each = () => contender.workers.map((pid) => cpuMsOf([pid]));
   const before = { own: cpuMsOf(family), each: each(), machine: machineCpu() };
   const loads = await Promise.all(
-    Array.from({ length: LOAD_PROCESSES }, () => oneLoad(node, contender.port, mode, pace)),
+    Array.from({ length: LOAD_PROCESSES }, () => loader(node, contender.port, mode, pace)),
   );
   const machine = machineCpu();
   const ownMs = cpuMsOf(family) - before.own;
@@ -93,6 +97,7 @@ export async function oneTurn(contender, node, mode, round, pace) {
     mode,
     contender: contender.name,
     perSecond: sum(loads.map((load) => load.counted / load.seconds)),
+    elsewherePerSecond: sum(loads.map((load) => load.elsewhere / load.seconds)),
     p50Ms: latencies.quantile(0.5),
     p99Ms: latencies.quantile(0.99),
     cpuMicros: (ownMs * 1000) / sum(loads.map((load) => load.total)),
@@ -109,6 +114,7 @@ export async function oneTurn(contender, node, mode, round, pace) {
  * @property {number} seconds
  * @property {number} counted
  * @property {number} total
+ * @property {number} elsewhere
  * @property {Record<string, number>} errors
  * @property {import("./latencies.mjs").Counts} latencies
  * @property {number} cpuMs
@@ -119,13 +125,24 @@ export async function oneTurn(contender, node, mode, round, pace) {
  * @param {number} port
  * @param {Mode} mode
  * @param {Pace} pace
+ */
+function oneLoad(node, port, mode, pace) {
+  return runLoad(node, LOAD, port, pace, ["--mode", mode]);
+}
+
+/**
+ * @param {string} node
+ * @param {string} script of the load
+ * @param {number} port
+ * @param {Pace} pace
+ * @param {readonly string[]} more arguments
  * @returns {Promise<Load>}
  */
-async function oneLoad(node, port, mode, { seconds, warmup }) {
+export async function runLoad(node, script, port, { seconds, warmup }, more) {
   const numbers = { port, connections: CONNECTIONS / LOAD_PROCESSES, seconds, warmup };
   const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const timeoutMs = (seconds + warmup) * 1000 + LOAD_SPARE_MS;
-  return JSON.parse(await run(node, [LOAD, "--mode", mode, ...args], { timeoutMs }));
+  return JSON.parse(await run(node, [script, ...args, ...more], { timeoutMs }));
 }
 
 /** @param {readonly Record<string, number>[]} errors */

@@ -35,7 +35,8 @@ export class Placer {
     }
     const peer = this.#peers[best];
     if (!peer) return null;
-    this.#sessions[best] = (this.#sessions[best] ?? 0) + 1;
+    // Every worker places for itself, by the same table: what is missing somewhere is made up for by all of them.
+    this.#sessions[best] = (this.#sessions[best] ?? 0) + this.#peers.length;
     return peer.tag === this.#self ? null : peer;
   }
 

@@ -11,6 +11,8 @@ const PACKAGE = ["", "node_modules", "engine.io", ""].join(sep);
 const RANDOM_BYTES = 12;
 const SWEEP_EVERY_MS = 50;
 const SPREAD_MS_PER_SESSION = 10;
+/** A client that polls comes again at once; one that has gone is not waited for. */
+const HEARS_WITHIN_MS = 1000;
 /** On a function that makes ids: it is ours. */
 const TAGGED = Symbol("holdfast.tagged");
 
@@ -18,6 +20,7 @@ type GenerateId = ((this: Engine, request: unknown) => unknown) & { [TAGGED]?: b
 
 interface Client {
   readonly transport?: { readonly name?: string };
+  readonly readyState?: string;
   close(discard?: boolean): void;
 }
 
@@ -35,7 +38,8 @@ export class EngineIo {
   readonly #tag: string;
   readonly #engines = new Set<Engine>();
   readonly #patched = new WeakSet<object>();
-  readonly #told = new WeakSet<Client>();
+  /** Told to end, and until when each is waited for. */
+  readonly #told = new Map<Client, number>();
   #modules = 0;
 
   constructor(tag: string) {
@@ -59,6 +63,15 @@ export class EngineIo {
     );
   }
 
+  /** Somebody polls, or may still come for the word that it is over: between two polls it cannot be told. */
+  isAwaited(): boolean {
+    const now = Date.now();
+    const isHearing = [...this.#told].some(
+      ([client, until]) => client.readyState !== "closed" && now < until,
+    );
+    return isHearing || this.polling().length > 0;
+  }
+
   /** Ends the sessions that poll, one by one, so that their clients do not all shake hands at once. */
   leave(withinMs: number): void {
     const timer = setInterval(() => {
@@ -66,8 +79,7 @@ export class EngineIo {
       if (open.length === 0) return clearInterval(timer);
       const left = Math.max(1, (until - Date.now()) / SWEEP_EVERY_MS);
       for (const client of open.slice(0, Math.ceil(open.length / left))) {
-        // A client that polls hears of it at once. One that does not is gone, and not waited for.
-        this.#told.add(client);
+        this.#told.set(client, Date.now() + HEARS_WITHIN_MS);
         client.close();
       }
     }, SWEEP_EVERY_MS).unref();

@@ -21,7 +21,7 @@ import { arrivalOf } from "./arrivals.ts";
 import type { EngineIo } from "./engine-io.ts";
 import { forward, headOf } from "./forward.ts";
 import type { HandOver } from "./hand-over.ts";
-import { cookieFor, issue, issueOnUpgrade, lineFor } from "./issue.ts";
+import { cookieFor, issue, issueOnUpgrade, lineFor, watchHeads } from "./issue.ts";
 import { peerOf } from "./peer-server.ts";
 import { tunnel } from "./tunnel.ts";
 
@@ -73,6 +73,7 @@ export class Routes implements Router {
     this.#settings = settings;
     this.#rules = rulesOf(settings);
     this.#mayIssue = settings.by.includes("cookie");
+    if (this.#mayIssue) watchHeads();
     this.#isByCookie = settings.by.every((by) => by === "cookie" || by === "socket.io");
     this.#needsAddress = settings.by.includes("ip");
     const behind = this.#mayIssue ? settings.by.slice(settings.by.indexOf("cookie") + 1) : [];
@@ -211,10 +212,10 @@ export class Routes implements Router {
 
   #cookie(tag: string, { socket, headers }: IncomingMessage): string {
     const proto = headers["x-forwarded-proto"];
-    const text = typeof proto === "string" ? proto : undefined;
     const isSecure =
       (socket as InternalSocket).encrypted === true ||
-      isForwardedTls(socket.remoteAddress, text, this.#rules.trusted);
+      (typeof proto === "string" &&
+        isForwardedTls(socket.remoteAddress, proto, this.#rules.trusted));
     return cookieFor(tag, this.#settings.cookie, isSecure);
   }
 }

@@ -113,7 +113,7 @@ export class Sticky {
 
   /** The process must stay: sockets are on their way, or clients that poll have a session here. */
   isAwaited(): boolean {
-    return this.#handOver.underWay > 0 || this.#engine.polling().length > 0;
+    return this.#handOver.underWay > 0 || this.#engine.isAwaited();
   }
 
   stats(): StickyStats {

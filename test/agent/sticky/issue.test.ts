@@ -4,10 +4,17 @@ import http, { type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { cookieFor, issue, issueOnUpgrade, lineFor } from "../../../src/agent/sticky/issue.ts";
+import {
+  cookieFor,
+  issue,
+  issueOnUpgrade,
+  lineFor,
+  watchHeads,
+} from "../../../src/agent/sticky/issue.ts";
 import { COOKIE_DEFAULTS } from "../../../src/config/sticky-cookie.ts";
 
 const COOKIE = "holdfast=abcd; Path=/";
+watchHeads();
 
 /** The raw headers of a response the app writes in some way. */
 async function answered(write: (response: ServerResponse) => void): Promise<http.IncomingMessage> {
