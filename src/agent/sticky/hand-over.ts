@@ -6,6 +6,7 @@
 
 import { randomBytes } from "node:crypto";
 import net from "node:net";
+import type { Readable } from "node:stream";
 import type { Channel } from "../channel.ts";
 import type { Handle, InternalSocket } from "../node-internals.ts";
 import type { Address, PeerLinks } from "./links.ts";
@@ -66,8 +67,7 @@ export class HandOver {
     if (!isPlain || !this.#channel.isOpen()) return false;
     const handle = detach(socket);
     if (!handle) return false;
-    const rest = socket.read() as Buffer | null;
-    const bytes = rest ? Buffer.concat([handed.bytes, rest]) : handed.bytes;
+    const bytes = Buffer.concat([handed.bytes, ...buffered(socket)]);
     socket.destroy();
     const id = this.#self + randomBytes(9).toString("base64url");
     const timer = setTimeout(() => this.#ask(id), CONFIRM_WITHIN_MS);
@@ -159,4 +159,11 @@ function detach(socket: InternalSocket): Handle | null {
   handle.reading = false;
   socket._handle = null;
   return handle;
+}
+
+/** What has been read of a stream and not been taken: from Node 26 on, read() gives one piece of it at a time. */
+export function buffered(socket: Readable): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let piece = socket.read(); piece !== null; piece = socket.read()) pieces.push(piece);
+  return pieces;
 }

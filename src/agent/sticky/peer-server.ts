@@ -5,6 +5,7 @@
 
 import net, { type Server, type Socket } from "node:net";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
+import { buffered } from "./hand-over.ts";
 import { disguise, PREAMBLE_MAX_BYTES, type Preamble, readPreamble } from "./preamble.ts";
 
 /** On a socket: the tag of the peer its client is connected to. */
@@ -63,9 +64,7 @@ export class PeerServer {
     };
     const hangUp = (): void => void socket.destroy();
     const read = (): void => {
-      const bytes = socket.read() as Buffer | null;
-      if (!bytes) return;
-      collected = collected.length > 0 ? Buffer.concat([collected, bytes]) : bytes;
+      collected = Buffer.concat([collected, ...buffered(socket)]);
       const found = preambleIn(collected);
       if (found === "nonsense") return hangUp();
       if (!found) return;

@@ -183,8 +183,15 @@ export class Routes implements Router {
       return { peer: decision.peer, isPlaced: false, issues, result: "forwarded" };
     }
     const { why, issue: issues } = decision;
-    const peer = mayPlace && why === "new" ? place(table, this.#rules) : null;
+    const peer = mayPlace && why !== "local" ? this.#placed(request, why, table) : null;
     return { peer, isPlaced: peer !== null, issues, result: peer ? "placed" : why };
+  }
+
+  /** Who gets a session that has no owner; null: this worker. What lasts is not begun in one that leaves. */
+  #placed(request: IncomingMessage, why: StickyResult, table: Table): Peer | null {
+    const isLasting = request.headers.upgrade !== undefined || beginsEngine(request);
+    if (table.isLeaving && isLasting) return table.placer.next();
+    return why === "new" ? place(table, this.#rules) : null;
   }
 
   /** The same cookie on the same connection as a moment ago: a comparison instead of a search. */

@@ -107,7 +107,6 @@ export function breaches(
 ): string[] {
   const fates = fatesOf(logs, kills);
   const left = (pid: number): number => fates.get(pid)?.leftAt ?? Infinity;
-  const gone = (pid: number): number => fates.get(pid)?.goneAt ?? Infinity;
   const inKill = (at: number): boolean =>
     [...kills.values()].some((kill) => at >= kill && at <= kill + KILL_WINDOW_MS);
   // The connection may be another worker's than the session, and ends with that.
@@ -127,7 +126,8 @@ export function breaches(
     if (/ECONNREFUSED/.test(what)) return [`refused: ${told}`];
     if (inKill(at)) return [];
     if (/Session ID unknown|\b400\b/.test(what)) {
-      return pid !== null && gone(pid) <= at + SLACK_MS ? [] : [`unknown: ${told}`];
+      // A drain ends sessions: what a client sent before it heard of that finds none.
+      return pid !== null && left(pid) <= at + SLACK_MS ? [] : [`unknown: ${told}`];
     }
     if (/^(?:ended|upgrade:)/.test(what)) return isLeaving(at) ? [] : [told];
     // Polling has been paused by then, and engine.io's client does not resume it.

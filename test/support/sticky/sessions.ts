@@ -223,7 +223,7 @@ async function socketIoTalk(
     end = () => resolve(null);
   });
   socket.on("connect_error", (error) => {
-    record.lost(name, `connect: ${saidBy(error)}`);
+    record.lost(session, `connect: ${saidBy(error)}`);
     end();
   });
   socket.on("disconnect", (reason, details) => {
