@@ -156,7 +156,8 @@ export const CONVERSATIONS: { readonly [name: string]: Conversation } = {
     await wire.over();
   },
   "pipelined requests": async (wire, talk) => {
-    const paths = ["/plain?bytes=3", "/plain?bytes=70000&chunks=1", "/odd", "/plain?bytes=1"];
+    const paths = ["/plain?bytes=3", "/plain?bytes=70000", "/odd", "/plain?bytes=1"];
+    // None in chunks: where Node 26 cuts those of a response that waits for its turn depends on the waiting.
     wire.send(paths.map((path) => head(talk, `GET ${path}`)).join("") + head(talk, "GET /last"));
     await wire.text("the last word");
     await talk.told(5);
@@ -204,6 +205,7 @@ export const EXPECTATIONS: { readonly [name: string]: Conversation } = {
   "100-continue, refused": async (wire, talk) => {
     wire.send(head(talk, "PUT /refuse", ["Content-Length: 400000", "Expect: 100-continue"]));
     await wire.response();
+    await wire.over();
     await talk.told(1);
   },
   "another expectation": get("/plain", "Expect: the-unexpected"),

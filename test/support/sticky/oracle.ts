@@ -5,6 +5,8 @@ import type { LogRecord } from "../holdfast.ts";
 /** Two processes' clocks are one, but they look at it one after the other. */
 const SLACK_MS = 50;
 const TAG_LENGTH = 4;
+/** A client has been forgotten that has waited for longer. */
+export const ANSWER_WITHIN_MS = 8000;
 /** What was inside a killed process, or on its way into it, fails within this time. */
 const KILL_WINDOW_MS = 2000;
 
@@ -125,6 +127,9 @@ export function breaches(
     const told = `${session}: ${what} at ${clock(at)}, owner ${pid}, left ${clock(left(pid ?? 0))}`;
     if (/ECONNREFUSED/.test(what)) return [`refused: ${told}`];
     if (inKill(at)) return [];
+    // Its answer, or the question, was inside the killed worker, and no connection of the client's tells it.
+    const isAsked = [...kills.values()].some((kill) => at <= kill && kill <= at + ANSWER_WITHIN_MS);
+    if (/^no echo/.test(what) && isAsked) return [];
     if (/Session ID unknown|\b400\b/.test(what)) {
       // A drain ends sessions: what a client sent before it heard of that finds none.
       return pid !== null && left(pid) <= at + SLACK_MS ? [] : [`unknown: ${told}`];
@@ -135,6 +140,17 @@ export function breaches(
     return [told];
   });
   return [...record.wrongs, ...moves, ...losses];
+}
+
+/** When which worker left and was gone, for whoever has to understand a breach. */
+export function told(logs: readonly LogRecord[], kills: ReadonlyMap<number, number>): string {
+  return [...fatesOf(logs, kills)]
+    .filter(([, { goneAt }]) => Number.isFinite(goneAt))
+    .map(([pid, { leftAt, goneAt }]) => {
+      const how = kills.has(pid) ? "killed" : "left";
+      return `${pid} ${how} ${clock(leftAt)}, gone ${clock(goneAt)}`;
+    })
+    .join("; ");
 }
 
 function clock(at: number): string {

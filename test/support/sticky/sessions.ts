@@ -10,7 +10,7 @@ import { type Run, startClients } from "../load/run.ts";
 import type { Load, Target } from "../load.ts";
 import { after } from "../output.ts";
 import { askJson, Jar, open } from "./client.ts";
-import type { Record } from "./oracle.ts";
+import { ANSWER_WITHIN_MS, type Record } from "./oracle.ts";
 
 export interface Place extends Target {
   /** The connections that sessions of plain HTTP share. */
@@ -19,9 +19,6 @@ export interface Place extends Target {
   /** Mean pause between two words of a session. */
   readonly paceMs: number;
 }
-
-/** Whoever waits for longer has been forgotten. */
-const ANSWER_WITHIN_MS = 8000;
 
 interface Page {
   readonly pid: number;
