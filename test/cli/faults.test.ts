@@ -111,6 +111,8 @@ describe("a supervisor that is not as it should be", () => {
     expect(existsSync(join(house.home, "control.sock"))).toBe(true);
     expect((await house.ok(["list"])).stderr).toContain("no supervisor runs");
     await house.ok(["start", PUPPET, "-n", "b", "-i", "1"]);
+    // What ran before is started again beside it.
+    await house.ok(["wait", "api", "--for", "ready"]);
     expect((await house.overview()).apps.map(({ name, ready }) => [name, ready])).toEqual([
       ["api", 1],
       ["b", 1],
