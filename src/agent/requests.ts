@@ -1,9 +1,8 @@
 /**
  * Requests of this worker, counted and timed without any change to the app. Runs for each request: no
  * listener, closure or object is made here for one of HTTP/1.1. It begins when its server emits it and
- * ends when Node takes the socket from its response (lib/_http_server.js resOnFinish, Node 20 to 26);
- * Node's diagnostics channels say the same and cost twice as much. One whose client went away is not
- * ended by Node: that is found at the socket's end.
+ * ends when Node takes the socket from its response (lib/_http_server.js resOnFinish, Node 20 to 26). One
+ * whose client went away is not ended by Node: that is found at the socket's end.
  */
 
 import http, { type IncomingMessage, ServerResponse } from "node:http";

@@ -69,7 +69,7 @@ export class Traffic {
     this.servers.add(server);
     const emit = server.emit as Emit;
     const traffic = this;
-    const isHttp1 = server instanceof http.Server || server instanceof https.Server;
+    const speaksHttp1 = isHttp1(server);
     server.emit = function (
       this: InternalServer,
       event: string,
@@ -79,13 +79,13 @@ export class Traffic {
     ) {
       if (
         traffic.router !== null &&
-        isHttp1 &&
+        speaksHttp1 &&
         traffic.router.takes(this, event, a, b, rest[0], emit)
       )
         return true;
       if (event === "connection") traffic.#opened(a as InternalSocket);
       else if (event !== "request") traffic.#observe(event, a, b);
-      else if (!isHttp1) traffic.requests.began(a, b);
+      else if (!speaksHttp1) traffic.requests.began(a, b);
       // As Node emits most. Apps that emit themselves may say more.
       if (rest.length > 0) return Reflect.apply(emit, this, [event, a, b, ...rest]);
       if (b !== undefined) return emit.call(this, event, a, b);
@@ -166,4 +166,9 @@ export class Traffic {
     this.#lastClosedAt = now;
     this.#changed();
   }
+}
+
+/** A server of HTTP/1.1 and nothing else: its requests are its connections' own. */
+export function isHttp1(server: InternalServer | undefined): boolean {
+  return server instanceof http.Server || server instanceof https.Server;
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Sticky, StickyBy } from "../../src/config/app.ts";
+import { COOKIE_DEFAULTS } from "../../src/config/sticky-cookie.ts";
 import {
   type Decision,
   ownerOf,
@@ -12,14 +13,7 @@ import {
 
 const sticky = (by: readonly StickyBy[], more: Partial<Sticky> = {}): Sticky => ({
   by,
-  cookie: {
-    name: "holdfast",
-    path: "/",
-    domain: null,
-    sameSite: "Lax",
-    secure: "auto",
-    maxAgeSeconds: null,
-  },
+  cookie: COOKIE_DEFAULTS,
   trustProxy: [],
   placement: "kernel",
   ...more,

@@ -1,19 +1,13 @@
 /** Placement of new sessions by load. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { COOKIE_DEFAULTS } from "../../src/config/sticky-cookie.ts";
 import { type Peer, place, rulesOf, type Table, tableOf } from "../../src/core/affinity.ts";
 
 const rulesFor = (placement: "kernel" | "least-loaded") =>
   rulesOf({
     by: ["cookie"],
-    cookie: {
-      name: "holdfast",
-      path: "/",
-      domain: null,
-      sameSite: "Lax",
-      secure: "auto",
-      maxAgeSeconds: null,
-    },
+    cookie: COOKIE_DEFAULTS,
     trustProxy: [],
     placement,
   });

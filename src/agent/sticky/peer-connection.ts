@@ -18,10 +18,20 @@ export interface ExchangeListener extends ResponseListener {
 }
 
 /**
- * `unreachable`: there never was a connection, or no server behind it; `unread`: the peer's process ended before its app saw any of
- * the request; `broken`: later.
+ * `unreachable`: there never was a connection, or no server behind it; `unread`: the peer's process ended
+ * before its app saw any of the request; `broken`: later.
  */
 export type Loss = "unreachable" | "unread" | "broken";
+
+/** Connects to a peer, or gives up, and says `preamble` first. */
+export function connectToPeer(path: string, preamble: Buffer): Socket {
+  const socket = net.connect({ path, allowHalfOpen: true });
+  socket.write(preamble);
+  const deadline = setTimeout(() => socket.destroy(), CONNECT_WITHIN_MS);
+  socket.once("connect", () => clearTimeout(deadline));
+  socket.once("close", () => clearTimeout(deadline));
+  return socket;
+}
 
 export class PeerConnection {
   readonly socket: Socket;
@@ -33,11 +43,8 @@ export class PeerConnection {
 
   /** Connects, and says `preamble` first. */
   constructor(path: string, preamble: Buffer) {
-    this.socket = net.connect({ path, allowHalfOpen: true });
-    this.socket.write(preamble);
-    const deadline = setTimeout(() => this.socket.destroy(), CONNECT_WITHIN_MS);
+    this.socket = connectToPeer(path, preamble);
     this.socket.once("connect", () => {
-      clearTimeout(deadline);
       this.#isConnected = true;
     });
     this.socket.on("data", (bytes: Buffer) => this.#read(bytes));
@@ -46,10 +53,7 @@ export class PeerConnection {
     this.socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#error = error.code;
     });
-    this.socket.on("close", () => {
-      clearTimeout(deadline);
-      this.#closed();
-    });
+    this.socket.on("close", () => this.#closed());
   }
 
   get isIdle(): boolean {

@@ -45,8 +45,6 @@ export interface RouteParts {
 /** Whose it is: a peer's, or nobody's else. */
 interface Route {
   readonly peer: Peer | null;
-  /** The peer does not know it yet: it was chosen for it. */
-  readonly isPlaced: boolean;
   /** The client is to hear whose its session is. */
   readonly issues: boolean;
   readonly result: StickyResult;
@@ -145,7 +143,7 @@ export class Routes implements Router {
     if (beginsEngine(request)) this.#parts.engine.look();
     const arrival = arrivalOf(client);
     const hasCome = peerOf(client) !== undefined || arrival === "here";
-    const { peer, isPlaced, issues, result } = this.#route(request, !hasCome);
+    const { peer, issues, result } = this.#route(request, !hasCome);
     const key = peer && !hasCome ? this.#parts.keyOf(server) : undefined;
     if (!peer || key === undefined) {
       if (!hasCome) this.counts[peer ? "unreachable" : result] += 1;
@@ -155,11 +153,11 @@ export class Routes implements Router {
     if (socket === client && request.complete && arrival === undefined) {
       const bytes = Buffer.concat([Buffer.from(headOf(request), "latin1"), head]);
       if (this.#parts.handOver.give(client, { to: peer, key, bytes })) {
-        this.counts[isPlaced ? "placed" : "handed"] += 1;
+        this.counts[result === "placed" ? "placed" : "handed"] += 1;
         return true;
       }
     }
-    this.counts[isPlaced ? "placed" : "tunnelled"] += 1;
+    this.counts[result === "placed" ? "placed" : "tunnelled"] += 1;
     const { traffic } = this.#parts;
     traffic.upgrades.set(client, TUNNEL);
     tunnel(this.#settings.tag, peer, { request, socket, head, key }, () => {
@@ -180,11 +178,11 @@ export class Routes implements Router {
     const decision: Decision = ownerOf(asked, table, this.#rules);
     if (decision.kind === "peer") {
       const issues = this.#behindCookie.has(decision.by) && !table.isLeaving;
-      return { peer: decision.peer, isPlaced: false, issues, result: "forwarded" };
+      return { peer: decision.peer, issues, result: "forwarded" };
     }
     const { why, issue: issues } = decision;
     const peer = mayPlace && why !== "local" ? this.#placed(request, why, table) : null;
-    return { peer, isPlaced: peer !== null, issues, result: peer ? "placed" : why };
+    return { peer, issues, result: peer ? "placed" : why };
   }
 
   /** Who gets a session that has no owner; null: this worker. What lasts is not begun in one that leaves. */

@@ -1,7 +1,5 @@
 /** Sticky routing in one worker: what it knows of its peers, and what they send and tell it. */
 
-import http from "node:http";
-import https from "node:https";
 import {
   ownerOf,
   type Peer,
@@ -15,8 +13,8 @@ import type { StickySettings } from "../../link/agent-messages.ts";
 import type { Channel } from "../channel.ts";
 import type { Gate } from "../gate.ts";
 import type { ListenHook } from "../listen.ts";
-import type { Handle, InternalServer } from "../node-internals.ts";
-import type { Traffic } from "../traffic.ts";
+import type { Handle } from "../node-internals.ts";
+import { isHttp1, type Traffic } from "../traffic.ts";
 import { arrive } from "./arrivals.ts";
 import { EngineIo } from "./engine-io.ts";
 import { letGo } from "./forward.ts";
@@ -143,8 +141,4 @@ export class Sticky {
       }
     }
   }
-}
-
-function isHttp1(server: InternalServer | undefined): boolean {
-  return server instanceof http.Server || server instanceof https.Server;
 }

@@ -1,13 +1,11 @@
 /** An upgrade whose socket cannot be handed over: its bytes go to its worker and back, as they come. */
 
 import type { IncomingMessage } from "node:http";
-import net from "node:net";
 import type { Duplex } from "node:stream";
 import type { InternalSocket } from "../node-internals.ts";
 import { type Destination, headOf } from "./forward.ts";
+import { connectToPeer } from "./peer-connection.ts";
 import { factsOf, writePreamble } from "./preamble.ts";
-
-const CONNECT_WITHIN_MS = 1000;
 
 export interface Tunnelled {
   readonly request: IncomingMessage;
@@ -25,24 +23,20 @@ export function tunnel(
   failed: () => void,
 ): void {
   const facts = factsOf(request.socket as InternalSocket);
-  const peer = net.connect({ path: to.path, allowHalfOpen: true });
-  const deadline = setTimeout(() => peer.destroy(), CONNECT_WITHIN_MS);
+  const peer = connectToPeer(to.path, writePreamble({ kind: "http", from: self, key, facts }));
   const clientGone = (): void => void peer.destroy();
   let isConnected = false;
   socket.once("close", clientGone);
   peer.on("error", () => {});
   peer.once("connect", () => {
     isConnected = true;
-    clearTimeout(deadline);
     socket.on("error", () => {});
-    peer.write(writePreamble({ kind: "http", from: self, key, facts }));
     peer.write(headOf(request), "latin1");
     if (head.length > 0) peer.write(head);
     socket.pipe(peer);
     peer.pipe(socket);
   });
   peer.once("close", () => {
-    clearTimeout(deadline);
     socket.removeListener("close", clientGone);
     if (!isConnected && !socket.destroyed) failed();
     else if (isConnected) endSoon(socket);
