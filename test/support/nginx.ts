@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fixture, freePort } from "./holdfast.ts";
+import { endServer } from "./servers.ts";
 import { until } from "./until.ts";
 
 /** Whether this machine has nginx, of Debian's package `nginx-light` or another. */
@@ -53,12 +54,7 @@ export class Nginx {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#child.exitCode === null ? once(this.#child, "exit") : null;
-    this.#child.kill("SIGTERM");
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
-    await ended;
-    clearTimeout(timer);
-    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    await endServer(this.#child, this.#directory);
   }
 }
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./holdfast.ts";
+import { endServer } from "./servers.ts";
 import { until } from "./until.ts";
 
 /** Whether this machine has a real Prometheus, of Debian's package `prometheus` or another. */
@@ -85,11 +85,6 @@ export class Prometheus {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#child.exitCode === null ? once(this.#child, "exit") : null;
-    this.#child.kill("SIGTERM");
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
-    await ended;
-    clearTimeout(timer);
-    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    await endServer(this.#child, this.#directory);
   }
 }

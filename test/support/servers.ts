@@ -1,0 +1,15 @@
+/** Real servers that tests start: how they end. */
+
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+
+/** SIGTERM, then SIGKILL; and its directory is gone with it. */
+export async function endServer(child: ChildProcess, directory: string): Promise<void> {
+  const ended = child.exitCode === null ? once(child, "exit") : null;
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await ended;
+  clearTimeout(timer);
+  rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+}
