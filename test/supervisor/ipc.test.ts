@@ -157,7 +157,8 @@ describe("lines of a channel", () => {
           }
           expect(reader.isOpen()).toBe(false);
           all.forEach(([before, expected], n) => {
-            const isWhole = before.trim() === "" || "cmd" in expected;
+            // What JSON takes for white space, which is less than trim() does.
+            const isWhole = /^[ \t\r]*$/.test(before) || "cmd" in expected;
             if (isWhole) expect(found[n]).toEqual(JSON.parse(JSON.stringify(expected)));
           });
         },
