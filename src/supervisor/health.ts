@@ -59,6 +59,7 @@ export class AppHealth {
     const { hasGivenUp, reported } = signs;
     const silence = signs.hang?.silence;
     if (signs.isOpened) running.process.send({ t: "inspected" });
+    signs.beats += 1;
     Object.assign(signs, { beatAt: lived, gaps, handled: countIn(stats), told: null, stack: null });
     Object.assign(signs, { look: null, hasGivenUp: false, isInspected: false });
     // What was opened to look is about to be closed.
@@ -75,13 +76,14 @@ export class AppHealth {
     const signs = this.#signs(id);
     if (!signs) return;
     const { lived, gaps } = this.#pulse.lived();
+    signs.beats += 1;
     Object.assign(signs, { beatAt: lived, gaps });
   }
 
   /** Asks its debugger where it stands: by the time its silence is too long, that is known. */
   async #inspect(id: number, { process, signs, output }: RunningWorker): Promise<void> {
     if (signs.isInspected || signs.inspector === "off" || process.pid === null) return;
-    const { beatAt, inspector } = signs;
+    const { beats, inspector } = signs;
     // One that has not said yet what the signal does to it must at least survive it.
     if (inspector === null && catchesSignal(process.pid, SIGUSR1) !== true) return;
     signs.isInspected = true;
@@ -96,7 +98,7 @@ export class AppHealth {
       },
     });
     signs.isBeingInspected = false;
-    if (found === null || signs.beatAt !== beatAt) return;
+    if (found === null || signs.beats !== beats) return;
     signs.told = found.isHeld ? "debugger" : "hung";
     signs.stack = stackIn(found.stack);
     if (this.#hangTimeoutMs !== null) this.#lookAt(id);
@@ -133,7 +135,11 @@ export class AppHealth {
     const { lived, gaps } = this.#pulse.lived();
     const { signs } = running;
     // A gap forgives all: whoever has beaten since is not behind.
-    if (signs.gaps !== gaps) Object.assign(signs, { beatAt: lived, gaps, look: null });
+    if (signs.gaps !== gaps) {
+      Object.assign(signs, { beatAt: lived, gaps, look: null });
+      // Asked anew where that told nothing.
+      if (signs.told === null && !signs.isBeingInspected) signs.isInspected = false;
+    }
     const silentMs = lived - (signs.beatAt ?? lived);
     if (silentMs < looksAfterMs(hangTimeoutMs)) return;
     const before = signs.look;

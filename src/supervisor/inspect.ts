@@ -9,14 +9,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { waitChannelOf } from "../system/main-thread.ts";
-import { holderOfPort } from "../system/proc.ts";
+import { listensAt } from "../system/proc.ts";
 
 const AGENT = fileURLToPath(new URL("../../agent.cjs", import.meta.url));
 
-const OPENS_WITHIN_MS = 500;
+/** Far more than it takes, for busy machines: what is late would be taken for native code. */
+const OPENS_WITHIN_MS = 1000;
 const LOOK_EVERY_MS = 20;
 /** JavaScript stops for the debugger at its next loop or call. */
-const STOPS_WITHIN_MS = 1000;
+const STOPS_WITHIN_MS = 3000;
 const NEWS_WITHIN_MS = 50;
 const DEEPEST = 30;
 const LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -41,10 +42,10 @@ export interface Finding {
 export async function inspect(worker: Inspected): Promise<Finding | null> {
   const { pid, url } = worker;
   try {
+    if (url !== null && !isOf(url, pid)) return null;
     const address = url ?? (await opened(worker));
     // Node opens it as soon as it is in JavaScript, and not before.
     if (address === null) return { stack: elsewhere(pid), isHeld: false };
-    if (!isOf(address, pid)) return null;
     const { stack, isHeld } = await ask(address);
     return { stack: stack ?? elsewhere(pid), isHeld };
   } catch {
@@ -59,13 +60,14 @@ async function opened({ pid, lastLines, open }: Inspected): Promise<string | nul
   const before = addressesIn(lastLines());
   open();
   const until = performance.now() + OPENS_WITHIN_MS;
-  while (performance.now() < until) {
+  // This process may not have run all the while: after the last pause it looks once more.
+  for (let isOver = false; ; isOver = performance.now() > until) {
     const addresses = addressesIn(lastLines());
     const url = addresses.find((found) => !before.includes(found) && isOf(found, pid));
     if (url !== undefined) return url;
+    if (isOver) return null;
     await pause(LOOK_EVERY_MS);
   }
-  return null;
 }
 
 function addressesIn(lines: readonly string[]): readonly string[] {
@@ -77,7 +79,7 @@ function addressesIn(lines: readonly string[]): readonly string[] {
 function isOf(url: string, pid: number): boolean {
   if (process.platform !== "linux") return true;
   const { hostname, port } = new URL(url);
-  return holderOfPort(hostname, Number(port))?.pid === pid;
+  return listensAt(pid, hostname, Number(port));
 }
 
 function elsewhere(pid: number): string {
@@ -120,7 +122,9 @@ async function ask(url: string): Promise<{ stack: string | null; isHeld: boolean
       socket.close();
       resolve(finding);
     };
-    const timer = setTimeout(() => end({ stack: null, isHeld: false }), STOPS_WITHIN_MS);
+    // What has come meanwhile is read first.
+    const late = (): void => void setImmediate(end, { stack: null, isHeld: false });
+    const timer = setTimeout(late, STOPS_WITHIN_MS);
     socket.on("error", (error) => {
       clearTimeout(timer);
       reject(error);

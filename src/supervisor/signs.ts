@@ -11,6 +11,8 @@ const LONGEST_FAULT = 500;
 export interface Signs {
   /** When it last beat, in the supervisor's lived time; null: never, so that its silence says nothing. */
   beatAt: number | null;
+  /** How often it has said anything: what was found out holds until it does again. */
+  beats: number;
   /** The supervisor's gaps up to then. */
   gaps: number;
   /** HTTP requests it has answered. */
@@ -40,6 +42,7 @@ export interface Signs {
 export function noSigns(): Signs {
   return {
     beatAt: null,
+    beats: 0,
     gaps: 0,
     handled: 0,
     inspector: null,

@@ -66,8 +66,18 @@ export function commandOf(pid: number): string | null {
  * host names stand for any address. Null also where the owner belongs to another user.
  */
 export function holderOfPort(address: string | null, port: number): Holder | null {
+  return holderOf(listenersAt(address, port));
+}
+
+/** Whether it is this process that listens there. */
+export function listensAt(pid: number, address: string, port: number): boolean {
+  return listenersAt(address, port).some((inode) => holds(pid, `socket:[${inode}]`));
+}
+
+/** Inodes of sockets. */
+function listenersAt(address: string | null, port: number): readonly string[] {
   const tables = ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readText(path) ?? "");
-  return holderOf(listenersIn(tables, address, port, endianness()));
+  return listenersIn(tables, address, port, endianness());
 }
 
 /** `node server.js` of a whole command line: options, code after -e, and what follows may hold secrets. */

@@ -95,6 +95,22 @@ describe("P6: an event loop that stands still", () => {
     60_000,
   );
 
+  it("with a supervisor that is not there while its stack is asked for: it is shown all the same", async () => {
+    const { run, port, load } = await setting();
+    await hang(port, 0, "loop");
+    await run.waitForLine(/Debugger listening on /);
+    process.kill(run.pid, "SIGSTOP");
+    const since = performance.now();
+    await until(() => performance.now() - since > 2.5 * HANG_MS, { what: "a gap" });
+    process.kill(run.pid, "SIGCONT");
+    const told = await run.waitForLog((log) => log.silentMs !== undefined);
+    expect(told).toMatchObject({ kind: "hung", slot: 0, replaced: true });
+    expect(told.stack).toMatch(/spin|hang/);
+    await run.waitForLog((log) => log.reason === "unresponsive");
+    expectClean(await load.stop(), { minOk: 50, allow: { reset: 4, truncated: 4 } });
+    await stop(run);
+  }, 60_000);
+
   it("alone: requests wait, and the successor answers them", async () => {
     const { run, port, load } = await setting([], 1);
     await hang(port, 0, "loop");
