@@ -9,6 +9,7 @@ import { connect } from "node:net";
 import { parseArgs } from "node:util";
 import { Latencies } from "./latencies.mjs";
 import { Choice, PID_CHARS, pidAt, probe } from "./load-requests.mjs";
+import { measureAndEnd } from "./load-window.mjs";
 
 /** A request without an answer for so long at the end is a stalled one. */
 const STALLED_AFTER_MS = 1000;
@@ -188,11 +189,6 @@ function isOk(head) {
   return head[9] === 0x32 && head[10] === 0x30 && head[11] === 0x30;
 }
 
-/** @param {number} seconds */
-function pause(seconds) {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-}
-
 /** @type {import("./load-requests.mjs").Ask[]} */
 const asks = values.asks === undefined ? [PLAIN] : JSON.parse(values.asks);
 const to = { port, host: HOST, isKeptAlive };
@@ -209,21 +205,5 @@ const slots = Array.from(
   (_, index) => new Slot(tally, choice, index),
 );
 for (const slot of slots) slot.open();
-await pause(Number(values.warmup));
-tally.isCounting = true;
-const begin = performance.now();
-await pause(Number(values.seconds));
-tally.isCounting = false;
-const seconds = (performance.now() - begin) / 1000;
-tally.errors.stalled = slots.filter((slot) => slot.isStalled()).length;
-const { user, system } = process.cpuUsage();
-const result = {
-  seconds,
-  counted: tally.counted,
-  total: tally.total,
-  elsewhere: tally.elsewhere,
-  errors: tally.errors,
-  latencies: tally.latencies.counts(),
-  cpuMs: (user + system) / 1000,
-};
-process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+const pace = { warmup: Number(values.warmup), seconds: Number(values.seconds) };
+await measureAndEnd(tally, slots, pace);

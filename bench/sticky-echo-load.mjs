@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { parseArgs } from "node:util";
 import { Latencies } from "./latencies.mjs";
 import { PID_CHARS, pidAt } from "./load-requests.mjs";
+import { measureAndEnd } from "./load-window.mjs";
 
 const HOST = "127.0.0.1";
 const MESSAGE_BYTES = 1024;
@@ -162,11 +163,6 @@ function exchange(socket, request, isWhole) {
   });
 }
 
-/** @param {number} seconds */
-function pause(seconds) {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-}
-
 /** @type {readonly import("./sticky-sessions.mjs").Ask[]} */
 const asks = JSON.parse(values.asks);
 const echoes = await Promise.all(
@@ -175,21 +171,5 @@ const echoes = await Promise.all(
   ),
 );
 for (const echo of echoes) echo.send();
-await pause(Number(values.warmup));
-tally.isCounting = true;
-const begin = performance.now();
-await pause(Number(values.seconds));
-tally.isCounting = false;
-const seconds = (performance.now() - begin) / 1000;
-tally.errors.stalled = echoes.filter((echo) => echo.isStalled()).length;
-const { user, system } = process.cpuUsage();
-const result = {
-  seconds,
-  counted: tally.counted,
-  total: tally.total,
-  elsewhere: 0,
-  errors: tally.errors,
-  latencies: tally.latencies.counts(),
-  cpuMs: (user + system) / 1000,
-};
-process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+const pace = { warmup: Number(values.warmup), seconds: Number(values.seconds) };
+await measureAndEnd(tally, echoes, pace);
