@@ -8,8 +8,8 @@ import { subscribe } from "node:diagnostics_channel";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
 import type { InternalSocket } from "./node-internals.ts";
+import { StreamEnds } from "./stream-ends.ts";
 import { type Traffic, TUNNEL } from "./traffic.ts";
-import { closeWebSocket } from "./websocket.ts";
 
 const SWEEP_EVERY_MS = 50;
 /** Node's default keep-alive timeout: a server without one of its own gets this grace. */
@@ -18,8 +18,6 @@ const DEFAULT_GRACE_MS = 5000;
 const DESTROY_AFTER_MS = 1000;
 /** After GOAWAY streams that were on their way still arrive; then the session is closed. */
 const GOAWAY_GRACE_MS = 500;
-/** WebSockets and event streams end one by one, so that their clients do not return all at once. */
-const SPREAD_MS_PER_STREAM = 10;
 const HIGHEST_STREAM = 2 ** 31 - 1;
 
 /** Ends all traffic of this worker. `done` is called once, when nothing is open and none is awaited. */
@@ -29,17 +27,17 @@ export class Drain {
   readonly #isAwaited: () => boolean;
   readonly #done: () => void;
   readonly #timer: NodeJS.Timeout;
-  /** When each long-lived stream is to end. */
-  readonly #ends = new WeakMap<object, number>();
+  readonly #streams: StreamEnds;
   /** Bytes of each idle socket so far, and since when there were no more. */
   readonly #quiet = new WeakMap<InternalSocket, { bytes: number; since: number }>();
-  /** Sessions and WebSockets that have been told to close. */
-  readonly #told = new WeakSet<object>();
+  /** Sessions that have been told to close. */
+  readonly #told = new WeakSet<ServerHttp2Session>();
   #isHurried = false;
 
   constructor(traffic: Traffic, timeoutMs: number, isAwaited: () => boolean, done: () => void) {
     this.#traffic = traffic;
     this.#timeoutMs = timeoutMs;
+    this.#streams = new StreamEnds(traffic, timeoutMs);
     this.#isAwaited = isAwaited;
     this.#done = done;
     answerWithClose();
@@ -50,6 +48,7 @@ export class Drain {
   /** Idle connections and streams end now instead of after their grace. */
   hurry(): void {
     this.#isHurried = true;
+    this.#streams.hurry();
   }
 
   #sweep(): void {
@@ -64,21 +63,18 @@ export class Drain {
   #sweepSession(session: ServerHttp2Session, now: number): void {
     if (!this.#told.has(session)) leaveSession(session);
     this.#told.add(session);
-    for (const stream of eventStreams(session)) if (this.#endOf(stream, now) <= now) stream.end();
+    for (const stream of eventStreams(session)) {
+      if (this.#streams.isDue(stream, now, this.#traffic.open)) stream.end();
+    }
   }
 
   #sweepSocket(socket: InternalSocket, now: number): void {
-    const response = socket._httpMessage;
     const upgrade = this.#traffic.upgrades.get(socket);
     // Its other end is told to end it.
     if (upgrade === TUNNEL) return;
-    if (upgrade === "websocket") {
-      if (this.#told.has(socket) || this.#endOf(socket, now) > now) return;
-      this.#told.add(socket);
-      closeWebSocket(socket);
-    } else if (response) {
+    if (upgrade === "websocket" || socket._httpMessage) {
       this.#quiet.delete(socket);
-      if (isEventStream(response._header) && this.#endOf(response, now) <= now) response.end();
+      this.#streams.sweep(socket, now, this.#traffic.open);
     } else if (upgrade !== undefined || !carriesSession(socket)) this.#closeIfQuiet(socket, now);
   }
 
@@ -98,14 +94,6 @@ export class Drain {
     return this.#isHurried
       ? 0
       : Math.min(server?.keepAliveTimeout || DEFAULT_GRACE_MS, this.#timeoutMs / 2);
-  }
-
-  /** The instant at which a long-lived stream ends: at random within a window that grows with their number. */
-  #endOf(stream: object, now: number): number {
-    const spread = Math.min(this.#timeoutMs / 2, this.#traffic.open * SPREAD_MS_PER_STREAM);
-    const at = this.#ends.get(stream) ?? now + Math.random() * spread;
-    this.#ends.set(stream, at);
-    return this.#isHurried ? now : at;
   }
 }
 
@@ -136,11 +124,6 @@ function answerWithClose(): void {
 /** Request heads in a buffer. A body that looks like one costs nothing but a later close. */
 function countHeads(buffer: Buffer): number {
   return buffer.toString("latin1").match(/^[A-Z-]+ \S+ HTTP\/1\.[01]\r$/gm)?.length ?? 0;
-}
-
-/** True for the raw header block of a `text/event-stream` response. */
-export function isEventStream(header: string | null): boolean {
-  return header !== null && /^content-type:\s*text\/event-stream/im.test(header);
 }
 
 /**
