@@ -34,12 +34,20 @@ interface Pending extends Handed {
   isSent: boolean;
 }
 
+/** What is on its way to one worker. */
+interface Lane {
+  /** Not confirmed. */
+  sent: number;
+  readonly waiting: Set<Pending>;
+}
+
 export class HandOver {
   readonly #self: string;
   readonly #channel: Channel;
   readonly #links: PeerLinks;
   readonly #back: (handle: Handle, key: string, bytes: Buffer) => void;
   readonly #pending = new Map<string, Pending>();
+  readonly #lanes = new Map<number, Lane>();
   readonly #taken = new Set<string>();
   readonly #void = new Set<string>();
 
@@ -71,22 +79,26 @@ export class HandOver {
     socket.destroy();
     const id = this.#self + randomBytes(9).toString("base64url");
     const timer = setTimeout(() => this.#ask(id), CONFIRM_WITHIN_MS);
-    this.#pending.set(id, { ...handed, bytes, id, handle, timer, isSent: false });
-    this.#send(handed.to.worker);
+    const pending = { ...handed, bytes, id, handle, timer, isSent: false };
+    this.#pending.set(id, pending);
+    const { worker } = handed.to;
+    const lane = this.#lanes.get(worker) ?? { sent: 0, waiting: new Set() };
+    this.#lanes.set(worker, lane);
+    lane.waiting.add(pending);
+    this.#send(lane);
     return true;
   }
 
-  /** Sends what waits for this worker, as far as the window allows. */
-  #send(worker: number): void {
-    const all = [...this.#pending.values()].filter(({ to }) => to.worker === worker);
-    let free = WINDOW - all.filter(({ isSent }) => isSent).length;
-    for (const pending of all) {
-      if (free <= 0) return;
-      if (pending.isSent) continue;
+  /** Sends what waits, as far as the window allows. */
+  #send(lane: Lane): void {
+    for (const pending of lane.waiting) {
+      if (lane.sent >= WINDOW) return;
+      lane.waiting.delete(pending);
+      lane.sent += 1;
       pending.isSent = true;
-      free -= 1;
-      const { id, key, handle, bytes } = pending;
-      const message = { t: "hand" as const, id, to: worker, key, head: bytes.toString("base64") };
+      const { id, to, key, handle, bytes } = pending;
+      const head = bytes.toString("base64");
+      const message = { t: "hand" as const, id, to: to.worker, key, head };
       this.#channel.send(message, handle, (error) => {
         if (error) this.#return(id);
       });
@@ -139,8 +151,18 @@ export class HandOver {
     if (!pending) return undefined;
     clearTimeout(pending.timer);
     this.#pending.delete(id);
-    this.#send(pending.to.worker);
+    this.#leave(pending);
     return pending;
+  }
+
+  #leave(pending: Pending): void {
+    const { worker } = pending.to;
+    const lane = this.#lanes.get(worker);
+    if (!lane) return;
+    if (pending.isSent) lane.sent -= 1;
+    else lane.waiting.delete(pending);
+    this.#send(lane);
+    if (lane.sent === 0 && lane.waiting.size === 0) this.#lanes.delete(worker);
   }
 }
 
