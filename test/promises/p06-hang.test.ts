@@ -122,15 +122,16 @@ describe("P6: an event loop that stands still", () => {
   }, 60_000);
 
   it("nearly: the debugger that was opened to look is closed again, and opened anew next time", async () => {
-    // Looked at once a second: certainly after the 4.5 s that make it suspect, and before the 6 that judge it.
-    const flags = ["--hang-timeout", "6s"];
+    // Its last beat is up to a second older than the hang, and it is looked at once a second: certainly after the
+    // 9 s of silence that make it suspect, and with time to open it; before the 12 that judge it.
+    const flags = ["--hang-timeout", "12s"];
     const { run, port } = await stage("apps/unwell.mjs", { instances: 1, flags });
     const debuggerOf = async (path: string): Promise<string | null> => {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`);
       return ((await answer.json()) as { debugger: string | null }).debugger;
     };
     for (const _ of ["once", "again"]) {
-      expect(await debuggerOf("/hang?how=loop&ms=5900")).toMatch(/^ws:\/\/127\.0\.0\.1:/);
+      expect(await debuggerOf("/hang?how=loop&ms=10800")).toMatch(/^ws:\/\/127\.0\.0\.1:/);
       await until(async () => (await debuggerOf("/")) === null, { what: "it to be closed" });
     }
     expect(hangs(run)).toEqual([]);
