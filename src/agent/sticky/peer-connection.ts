@@ -27,7 +27,9 @@ export type Loss = "unreachable" | "unread" | "broken";
 export function connectToPeer(path: string, preamble: Buffer): Socket {
   const socket = net.connect({ path, allowHalfOpen: true });
   socket.write(preamble);
-  const deadline = setTimeout(() => socket.destroy(), CONNECT_WITHIN_MS);
+  // Where this worker itself was kept from running, the connection may be there, and nobody has looked yet.
+  const late = (): void => void setImmediate(() => socket.connecting && socket.destroy());
+  const deadline = setTimeout(late, CONNECT_WITHIN_MS);
   socket.once("connect", () => clearTimeout(deadline));
   socket.once("close", () => clearTimeout(deadline));
   return socket;
