@@ -5,16 +5,10 @@
  */
 
 import net, { type Server, type Socket } from "node:net";
-import { netInternals } from "./node-internals.ts";
+import { connectionOf } from "./connection.ts";
+import { type InternalSocket, netInternals } from "./node-internals.ts";
 
 const HOST = "127.0.0.1";
-
-/** The ends that servers got: questions of ours, not anybody's requests. */
-const own = new WeakSet<object>();
-
-export function isOwn(socket: object): boolean {
-  return own.has(socket);
-}
 
 /** Calls back with its two ends, or with what was in the way. Keeps no process alive. */
 export function connectToSelf(
@@ -50,9 +44,9 @@ function enter(door: Server, done: Parameters<typeof connectToSelf>[0]): void {
   const match = (): void => {
     // Somebody else may have come through the door.
     for (const side of sides.splice(0)) {
-      if (side.remotePort !== client.localPort) side.destroy();
+      if (portBehind(side) !== client.localPort) side.destroy();
       else {
-        own.add(side);
+        connectionOf(side).isOwn = true;
         side.unref();
         end(null, side);
       }
@@ -63,4 +57,11 @@ function enter(door: Server, done: Parameters<typeof connectToSelf>[0]): void {
     if (!client.connecting) match();
   });
   client.once("connect", match);
+}
+
+/** By the handle: a socket that was asked for it once keeps the answer, and has a shape of its own with it. */
+function portBehind(side: Socket): unknown {
+  const out: Record<string, unknown> = {};
+  (side as InternalSocket)._handle?.getpeername?.(out);
+  return out.port;
 }

@@ -5,31 +5,29 @@
  * whose client went away is not ended by Node: that is found at the socket's end.
  */
 
-import http, { type IncomingMessage, ServerResponse } from "node:http";
+import http, { ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import https from "node:https";
 import type { Socket } from "node:net";
 import { type Distribution, METHODS, REQUEST_BUCKETS } from "../core/stats.ts";
-import { isOwn } from "./own-connection.ts";
-
-/** On a response: when its request came. */
-const STARTED = Symbol("holdfast.started");
-/** On a socket: how many of its responses are not finished. */
-const UNFINISHED = Symbol("holdfast.unfinished");
+import { connectionOf } from "./connection.ts";
 
 const OTHER = METHODS.length - 1;
 const CLASSES = 6;
 /** RST_STREAM with NO_ERROR (RFC 9113, 7): nobody broke it off. */
 const NO_ERROR = 0;
 
-type WatchedSocket = Socket & { [UNFINISHED]?: number };
-type WatchedResponse = ServerResponse & { [STARTED]?: number | undefined };
-
 /** What a server emits with a request and its response. A listener of the last two may emit the first. */
 const BEGINNINGS: ReadonlySet<unknown> = new Set(["request", "checkContinue", "checkExpectation"]);
 
+type Emit = (this: Emitter, event: unknown, ...values: unknown[]) => boolean;
 interface Emitter {
-  emit(event: unknown, ...values: unknown[]): boolean;
+  emit: Emit;
+}
+
+/** It comes with a request and its response: `began` is to hear of it. */
+export function begins(event: unknown): boolean {
+  return event === "request" || BEGINNINGS.has(event);
 }
 
 interface Series {
@@ -43,44 +41,42 @@ export class Requests {
   handled = 0;
   /** By method and status class. */
   readonly #series: (Series | undefined)[] = [];
-  readonly #isWatched: (socket: Socket) => boolean;
   #counts = false;
+  /** What our `emit`s call. */
+  readonly #below = new Map<unknown, unknown>();
 
-  /** `isWatched`: the end of this socket will be told to `ended`. Nothing is counted before `count`. */
-  constructor(isWatched: (socket: Socket) => boolean) {
-    this.#isWatched = isWatched;
-  }
-
-  /** From now on. */
+  /** Nothing is counted before; of a connection that is watched somebody tells the end to `ended`. */
   count(): void {
     this.#counts = true;
     // Of all servers, those that get their connections from other code included.
-    this.#watch(http.Server.prototype);
-    this.#watch(https.Server.prototype);
+    this.#watch(http.Server.prototype as Emitter);
+    this.#watch(https.Server.prototype as Emitter);
     this.#watchEnds();
+  }
+
+  /** The `emit` without ours, for who tells `began` by itself: one call less for each request. */
+  below<Known>(emit: Known): Known {
+    return (this.#below.get(emit) as Known | undefined) ?? emit;
   }
 
   /** A server has emitted a request of HTTP/1.1, or something of another kind. */
   began(request: unknown, response: unknown): void {
     if (!this.#counts || !(response instanceof ServerResponse)) return;
-    const exchange: WatchedResponse = response;
-    const { socket } = request as IncomingMessage & { socket: WatchedSocket | null };
-    if (exchange[STARTED] !== undefined || !socket) return;
-    const unfinished = socket[UNFINISHED];
-    if (unfinished === undefined) {
-      if (isOwn(socket)) return;
-      if (!this.#isWatched(socket)) socket.once("close", () => this.ended(socket));
-    }
-    socket[UNFINISHED] = (unfinished ?? 0) + 1;
-    exchange[STARTED] = performance.now();
+    const { socket } = request as { socket: Socket | null };
+    if (!socket) return;
+    const connection = connectionOf(socket);
+    if (connection.isOwn || !connection.begin(response)) return;
     this.inFlight += 1;
+    if (connection.isWatched) return;
+    connection.isWatched = true;
+    socket.once("close", () => this.ended(socket));
   }
 
   /** A connection is gone: what it had not been answered is aborted. */
-  ended(socket: WatchedSocket): void {
-    const unfinished = socket[UNFINISHED];
-    if (unfinished === undefined || unfinished === 0) return;
-    socket[UNFINISHED] = 0;
+  ended(socket: Socket): void {
+    const connection = connectionOf(socket);
+    const { unfinished } = connection;
+    connection.forget();
     this.inFlight -= unfinished;
     this.aborted += unfinished;
   }
@@ -117,31 +113,27 @@ export class Requests {
   #watch(prototype: Emitter): void {
     const { emit } = prototype;
     const requests = this;
-    prototype.emit = function (this: Emitter, event, a, b, ...rest) {
-      if (event === "request" || BEGINNINGS.has(event)) requests.began(a, b);
-      if (rest.length > 0) return Reflect.apply(emit, this, [event, a, b, ...rest]);
-      if (b !== undefined) return emit.call(this, event, a, b);
-      return a === undefined ? emit.call(this, event) : emit.call(this, event, a);
+    prototype.emit = function (this: Emitter, event, ...values) {
+      if (begins(event)) requests.began(values[0], values[1]);
+      return emit.call(this, event, ...values);
     };
+    this.#below.set(prototype.emit, emit);
   }
 
   #watchEnds(): void {
     const prototype = ServerResponse.prototype;
     const { detachSocket } = prototype;
     const requests = this;
-    prototype.detachSocket = function (this: WatchedResponse, socket) {
-      if (this[STARTED] !== undefined) requests.#finished(this, socket);
+    prototype.detachSocket = function (this: ServerResponse, socket) {
+      requests.#finished(this, socket);
       return detachSocket.call(this, socket);
     };
   }
 
-  #finished(response: WatchedResponse, socket: WatchedSocket): void {
-    const startedAt = response[STARTED] as number;
-    const unfinished = socket[UNFINISHED];
-    response[STARTED] = undefined;
-    // Of one that was aborted.
-    if (!unfinished) return;
-    socket[UNFINISHED] = unfinished - 1;
+  #finished(response: ServerResponse, socket: Socket | null): void {
+    const startedAt = socket ? connectionOf(socket).finish(response) : undefined;
+    // One that was not counted, or was aborted.
+    if (!socket || startedAt === undefined) return;
     this.inFlight -= 1;
     // Node before 24 calls finished, too, what was cut off by the end of its connection.
     if (socket.destroyed) this.aborted += 1;

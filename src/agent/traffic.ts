@@ -1,18 +1,17 @@
 /**
  * Who is connected: every server that listens, its sockets, upgrades and HTTP/2 sessions. Runs for
- * each connection and each request: no closures, copies or objects are made here per connection.
+ * each connection and each request: one object is made here per connection (connection.ts), no closure, no copy.
  */
 
 import http, { type IncomingMessage } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import https from "node:https";
 import { meanLife } from "../core/gate.ts";
+import { connectionOf } from "./connection.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
-import { Requests } from "./requests.ts";
+import { begins, Requests } from "./requests.ts";
 
-/** On each socket: milliseconds of this process's life at its opening. */
-const OPENED_AT = Symbol("holdfast.openedAt");
-type WatchedSocket = InternalSocket & { [OPENED_AT]?: number; _parent?: InternalSocket };
+type TlsSocket = InternalSocket & { _parent?: InternalSocket };
 
 export type Emit = (this: InternalServer, event: string, ...args: unknown[]) => boolean;
 
@@ -39,7 +38,7 @@ export class Traffic {
   readonly upgrades = new WeakMap<InternalSocket, string>();
   readonly sessions = new Set<ServerHttp2Session>();
   readonly servers = new Set<InternalServer>();
-  readonly requests = new Requests((socket) => this.sockets.has(socket as InternalSocket));
+  readonly requests = new Requests();
   /** Connections of clients that are connected to other workers, which count them. */
   visitors: ReadonlySet<InternalSocket> = new Set();
   /** Null: every request is served where it arrives. */
@@ -67,7 +66,7 @@ export class Traffic {
   watch(server: InternalServer): void {
     if (this.servers.has(server)) return;
     this.servers.add(server);
-    const emit = server.emit as Emit;
+    const emit = this.requests.below(server.emit) as Emit;
     const traffic = this;
     const speaksHttp1 = isHttp1(server);
     server.emit = function (
@@ -83,9 +82,9 @@ export class Traffic {
         traffic.router.takes(this, event, a, b, rest[0], emit)
       )
         return true;
-      if (event === "connection") traffic.#opened(a as InternalSocket);
-      else if (event !== "request") traffic.#observe(event, a, b);
-      else if (!speaksHttp1) traffic.requests.began(a, b);
+      if (begins(event)) traffic.requests.began(a, b);
+      else if (event === "connection") traffic.#opened(a as InternalSocket);
+      else traffic.#observe(event, a, b);
       // As Node emits most. Apps that emit themselves may say more.
       if (rest.length > 0) return Reflect.apply(emit, this, [event, a, b, ...rest]);
       if (b !== undefined) return emit.call(this, event, a, b);
@@ -118,7 +117,7 @@ export class Traffic {
   }
 
   #observe(event: string, first: unknown, second: unknown): void {
-    if (event === "secureConnection") this.#encrypted(first as WatchedSocket);
+    if (event === "secureConnection") this.#encrypted(first as TlsSocket);
     else if (event === "session") this.#session(first as ServerHttp2Session);
     else if (event === "stream") this.#stream(first as ServerHttp2Stream, second);
     else if (event === "upgrade" && this.sockets.has(second as InternalSocket)) {
@@ -129,17 +128,19 @@ export class Traffic {
     }
   }
 
-  #opened(socket: WatchedSocket): void {
+  #opened(socket: InternalSocket): void {
     if (this.sockets.has(socket)) return;
-    // 32 bits: a small integer costs no memory. It wraps after 24 days, and the life in #closed with it.
-    socket[OPENED_AT] = (Date.now() - this.#origin) | 0;
+    const connection = connectionOf(socket);
+    // It wraps after 24 days, and the life in #closed with it.
+    connection.openedAt = (Date.now() - this.#origin) | 0;
+    connection.isWatched = true;
     this.sockets.add(socket);
     socket.on("close", this.#forget);
     this.#changed();
   }
 
   /** tls replaces the raw socket's handle: the raw one is not a connection of its own any more. */
-  #encrypted(socket: WatchedSocket): void {
+  #encrypted(socket: TlsSocket): void {
     if (socket._parent) this.sockets.delete(socket._parent);
     this.#opened(socket);
   }
@@ -155,13 +156,13 @@ export class Traffic {
     this.requests.stream(stream, (headers as Record<string, unknown> | undefined)?.[":method"]);
   }
 
-  #closed(socket: WatchedSocket): void {
+  #closed(socket: InternalSocket): void {
     this.requests.ended(socket);
     if (!this.sockets.delete(socket)) return;
     const upgrade = this.upgrades.get(socket);
     if (upgrade !== undefined && upgrade !== TUNNEL) this.upgraded -= 1;
     const now = Date.now();
-    const life = (now - this.#origin - (socket[OPENED_AT] ?? 0)) | 0;
+    const life = (now - this.#origin - connectionOf(socket).openedAt) | 0;
     this.#meanLifeMs = meanLife(this.#meanLifeMs, Math.max(0, life));
     this.#lastClosedAt = now;
     this.#changed();

@@ -5,19 +5,17 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { connectionOf } from "../connection.ts";
 import type { InternalSocket } from "../node-internals.ts";
 import { type ExchangeListener, type Loss, PeerConnection } from "./peer-connection.ts";
 import { factsOf, writePreamble } from "./preamble.ts";
 import { closing, isContinue, type ResponseHead, withLine } from "./response-reader.ts";
+import { visitOf } from "./visit.ts";
 
-/** On a client's socket: its connections to peers, by tag. */
-const PEERS = Symbol("holdfast.peers");
 /** As lib/_http_common.js reads Expect. */
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 /** Shows the agent's drain that there is nothing of its own to end: the peer does. */
 const FORWARDED_HEAD = "\r\n";
-
-type ClientSocket = InternalSocket & { [PEERS]?: Map<string, PeerConnection[]> };
 
 /** A response whose words are another's (lib/_http_outgoing.js, Node 20 to 26). */
 type RawResponse = ServerResponse & {
@@ -48,7 +46,7 @@ export interface Forwarding {
 
 /** Sends it. `self` is this worker's tag. */
 export function forward(self: string, to: Destination, forwarding: Forwarding): void {
-  const client = forwarding.request.socket as ClientSocket;
+  const client = forwarding.request.socket as InternalSocket;
   const connection = connectionTo(self, to, forwarding.key, client);
   new Exchange(connection, forwarding).start(!connection.socket.connecting);
 }
@@ -58,11 +56,12 @@ function connectionTo(
   self: string,
   { tag, path }: Destination,
   key: string,
-  client: ClientSocket,
+  client: InternalSocket,
 ): PeerConnection {
-  const peers = client[PEERS] ?? new Map<string, PeerConnection[]>();
-  if (!client[PEERS]) {
-    client[PEERS] = peers;
+  const visit = visitOf(client);
+  const peers = visit.peers ?? new Map<string, PeerConnection[]>();
+  if (!visit.peers) {
+    visit.peers = peers;
     client.once("close", () => closeAll(peers));
   }
   const open = (peers.get(tag) ?? []).filter(({ isOpen }) => isOpen);
@@ -80,7 +79,7 @@ function connectionTo(
 
 /** Closes what is idle of the connections to these peers: they are leaving. */
 export function letGo(client: InternalSocket, isLeaving: (tag: string) => boolean): void {
-  for (const [tag, connections] of (client as ClientSocket)[PEERS] ?? []) {
+  for (const [tag, connections] of connectionOf(client).visit?.peers ?? []) {
     if (!isLeaving(tag)) continue;
     for (const connection of connections) if (connection.isIdle) connection.destroy();
   }

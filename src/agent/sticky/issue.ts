@@ -9,12 +9,11 @@ const NAME = "Set-Cookie";
 /** A response that others may get, too, says nothing of a session (RFC 9111, 5.2.2). */
 const SHARED_LINE = /\r\ncache-control:[^\r]*\b(?:public|s-maxage)\b/i;
 const SWITCHING = "HTTP/1.1 101";
-/** On a response: what its head is to say. */
-const COOKIE = Symbol("holdfast.cookie");
+/** What heads are to say. Beside the responses, so that V8 sees no second kind of them. */
+const cookies = new WeakMap<ServerResponse, string>();
 
 /** A response at the moment its head is put together (lib/_http_outgoing.js, Node 20 to 26). */
 type HeadedResponse = ServerResponse & {
-  [COOKIE]?: string;
   _header: string | null;
   _storeHeader(firstLine: string, headers: unknown): void;
 };
@@ -41,8 +40,9 @@ export function watchHeads(): void {
   const { _storeHeader } = prototype;
   prototype._storeHeader = function (this: HeadedResponse, firstLine, headers) {
     _storeHeader.call(this, firstLine, headers);
-    const value = this[COOKIE];
+    const value = cookies.get(this);
     if (value === undefined || this._header === null) return;
+    cookies.delete(this);
     const line = lineFor(this._header, value);
     if (line !== null) this._header = withLine(this._header, line);
   };
@@ -50,7 +50,7 @@ export function watchHeads(): void {
 
 /** Adds it to the response's head when that is written. */
 export function issue(response: ServerResponse, value: string): void {
-  (response as HeadedResponse)[COOKIE] = value;
+  cookies.set(response, value);
 }
 
 /** The line for a head that comes from elsewhere; null: others may get that response, too. */

@@ -14,24 +14,18 @@ import { isForwardedTls } from "../../core/client-address.ts";
 import { STICKY_RESULTS, type StickyResult } from "../../core/stats.ts";
 import type { StickyBy } from "../../core/sticky.ts";
 import type { StickySettings } from "../../link/agent-messages.ts";
+import { connectionOf } from "../connection.ts";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
-import { isOwn } from "../own-connection.ts";
 import { type Emit, type Router, type Traffic, TUNNEL } from "../traffic.ts";
-import { arrivalOf } from "./arrivals.ts";
 import type { EngineIo } from "./engine-io.ts";
 import { forward, headOf } from "./forward.ts";
 import type { HandOver } from "./hand-over.ts";
 import { cookieFor, issue, issueOnUpgrade, lineFor, watchHeads } from "./issue.ts";
-import { peerOf } from "./peer-server.ts";
 import { tunnel } from "./tunnel.ts";
+import { arrivalOf, peerOf, visitOf } from "./visit.ts";
 
 /** Of a query that begins an engine.io session, or goes on with one. */
 const ENGINE = "EIO=";
-
-/** On a socket: the Cookie header that was this worker's own, and the table by which it was. */
-const HOME = Symbol("holdfast.home");
-const HOME_TABLE = Symbol("holdfast.homeTable");
-type HomeSocket = InternalSocket & { [HOME]?: string; [HOME_TABLE]?: Table };
 
 export interface RouteParts {
   readonly traffic: Traffic;
@@ -106,7 +100,7 @@ export class Routes implements Router {
   ): boolean {
     const socket = request.socket as InternalSocket | null;
     if (!socket || this.#isHome(request, socket)) return false;
-    if (isOwn(socket) || this.#isSeen(request)) return false;
+    if (connectionOf(socket).isOwn || this.#isSeen(request)) return false;
     if (beginsEngine(request)) this.#parts.engine.look();
     if (peerOf(socket) !== undefined || arrivalOf(socket) === "here") return false;
     const { peer, issues, result } = this.#route(request);
@@ -193,19 +187,21 @@ export class Routes implements Router {
   }
 
   /** The same cookie on the same connection as a moment ago: a comparison instead of a search. */
-  #isHome({ url = "", headers }: IncomingMessage, socket: HomeSocket): boolean {
+  #isHome({ url = "", headers }: IncomingMessage, socket: InternalSocket): boolean {
     const { cookie } = headers;
-    if (cookie === undefined || socket[HOME] !== cookie) return false;
-    if (socket[HOME_TABLE] !== this.#parts.table() || url.includes(ENGINE)) return false;
+    const { visit } = connectionOf(socket);
+    if (cookie === undefined || visit === null || visit.home !== cookie) return false;
+    if (visit.homeTable !== this.#parts.table() || url.includes(ENGINE)) return false;
     this.counts.local += 1;
     return true;
   }
 
   /** Where nothing but the cookie has decided. */
-  #remember({ url = "", headers }: IncomingMessage, socket: HomeSocket): void {
+  #remember({ url = "", headers }: IncomingMessage, socket: InternalSocket): void {
     if (!this.#isByCookie || headers.cookie === undefined || url.includes(ENGINE)) return;
-    socket[HOME] = headers.cookie;
-    socket[HOME_TABLE] = this.#parts.table();
+    const visit = visitOf(socket);
+    visit.home = headers.cookie;
+    visit.homeTable = this.#parts.table();
   }
 
   #isSeen(request: IncomingMessage): boolean {

@@ -21,8 +21,9 @@ import { letGo } from "./forward.ts";
 import { HandOver } from "./hand-over.ts";
 import { endStreams } from "./leaving.ts";
 import { PeerLinks, type PeerMessage } from "./links.ts";
-import { PeerServer, peerOf } from "./peer-server.ts";
+import { PeerServer } from "./peer-server.ts";
 import { Routes } from "./routes.ts";
+import { peerOf } from "./visit.ts";
 
 export interface StickyParts {
   readonly channel: Channel;
