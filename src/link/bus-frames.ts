@@ -1,0 +1,233 @@
+/**
+ * The bus's frames, numbers big-endian: `u32 length of all that follows | u8 kind | u8 format | u32 id | u32 to |
+ * u16 subject bytes | u32 head bytes | subject (ASCII) | head (a JSON object, or nothing) | body (opaque)`.
+ * A relay reads subject and head and hands the body on as it came.
+ */
+
+import { checkSubjectBytes, KnownSubjects, writeSubject } from "./bus-subject-bytes.ts";
+import { FrameError } from "./frames.ts";
+
+/** Raised when an older side could misunderstand a newer one; new kinds and fields of heads do not raise it. */
+export const BUS_PROTOCOL = 1;
+
+/** What a frame is; numbers are on the wire and never used again for something else. */
+export const BUS = {
+  hello: 1,
+  subscribe: 2,
+  unsubscribe: 3,
+  done: 4,
+  publish: 5,
+  request: 6,
+  reply: 7,
+  failure: 8,
+  cancel: 9,
+  /** `id`: bytes of windowed frames that were worked off. */
+  credit: 10,
+  leave: 11,
+  gathered: 12,
+  sync: 13,
+  fetch: 14,
+} as const;
+
+/** How a body is encoded; from `typed` on a typed array, `format - typed` says of which type. */
+export const FORMAT = { none: 0, json: 1, bytes: 2, clone: 3, typed: 16 } as const;
+
+/** What either side may send before anything of it was worked off, unless its hello says otherwise. */
+export const DEFAULT_WINDOW_BYTES = 1024 * 1024;
+/** The longest whole frame unless a hello says otherwise: a body of 1 MiB, with room for its head. */
+export const DEFAULT_LONGEST_BYTES = 1024 * 1024 + 64 * 1024;
+
+export type Head = Readonly<Record<string, unknown>>;
+
+export interface BusFrame {
+  readonly kind: number;
+  readonly format: number;
+  readonly id: number;
+  readonly to: number;
+  readonly subject: string;
+  readonly head: Head | null;
+  /** A view of what was received: who keeps it longer than the call copies it, or keeps all that came with it. */
+  readonly body: Buffer;
+  /** Of the whole frame: what it counts against a window. */
+  readonly bytes: number;
+}
+
+/** A frame to send. Its head may be packed once for many frames, see `packHead`. */
+export interface OutgoingFrame extends Omit<BusFrame, "bytes" | "head"> {
+  readonly head: Head | Buffer | null;
+}
+
+/** A frame whose head is on its way to the wire, and how long it will be there. */
+export interface MeasuredFrame {
+  readonly frame: OutgoingFrame;
+  readonly head: string | Buffer;
+  readonly headBytes: number;
+  /** Of the whole frame. */
+  readonly bytes: number;
+}
+
+const LENGTH_BYTES = 4;
+const PREFIX_BYTES = 20;
+const EMPTY = Buffer.alloc(0);
+
+/** Whether a frame counts against the window of the side that receives it. */
+export function isWindowed(kind: number): boolean {
+  return kind === BUS.publish || kind === BUS.request;
+}
+
+/** The frame that gives so many bytes back. */
+export function creditOf(bytes: number): OutgoingFrame {
+  return { kind: BUS.credit, format: 0, id: bytes, to: 0, subject: "", head: null, body: EMPTY };
+}
+
+/** A head as it stands on the wire, for frames that share it. */
+export function packHead(head: Head): Buffer {
+  return Buffer.from(JSON.stringify(head));
+}
+
+export function measureBusFrame(frame: OutgoingFrame): MeasuredFrame {
+  const { head: given, subject, body } = frame;
+  const head = given === null ? "" : Buffer.isBuffer(given) ? given : JSON.stringify(given);
+  const headBytes = typeof head === "string" && head !== "" ? Buffer.byteLength(head) : head.length;
+  const bytes = PREFIX_BYTES + subject.length + headBytes + body.length;
+  return { frame, head, headBytes, bytes };
+}
+
+/**
+ * Writes all but the body into `target` at `at` and returns where the body belongs. Throws FrameError for a subject
+ * that is too long or not ASCII.
+ */
+export function writeBusFront(measured: MeasuredFrame, target: Buffer, at: number): number {
+  const { frame, head, headBytes, bytes } = measured;
+  const { subject } = frame;
+  checkSubjectBytes(subject.length);
+  target.writeUInt32BE(bytes - LENGTH_BYTES, at);
+  target[at + 4] = frame.kind;
+  target[at + 5] = frame.format;
+  target.writeUInt32BE(frame.id, at + 6);
+  target.writeUInt32BE(frame.to, at + 10);
+  target.writeUInt16BE(subject.length, at + 14);
+  target.writeUInt32BE(headBytes, at + 16);
+  const end = writeSubject(subject, target, at + PREFIX_BYTES);
+  if (typeof head !== "string") head.copy(target, end);
+  else if (head !== "") target.write(head, end);
+  return end + headBytes;
+}
+
+/** The whole frame. Throws as `writeBusFront` does. */
+export function encodeBusFrame(frame: OutgoingFrame): Buffer {
+  const measured = measureBusFrame(frame);
+  const target = Buffer.allocUnsafe(measured.bytes);
+  frame.body.copy(target, writeBusFront(measured, target, 0));
+  return target;
+}
+
+/**
+ * Cuts a byte stream into frames, whatever the pieces it comes in. What is complete in a chunk is a view of it; only
+ * a frame that lies across chunks is collected, and no more than what came of it.
+ */
+export class BusFrameReader {
+  readonly #longest: number;
+  readonly #subjects = new KnownSubjects();
+  #held: Buffer = EMPTY;
+  #heldBytes = 0;
+
+  /** `longestBytes`: of a whole frame; a longer one is refused by its announcement. */
+  constructor(longestBytes = DEFAULT_LONGEST_BYTES) {
+    this.#longest = longestBytes;
+  }
+
+  /** Bytes of a frame that is not complete yet. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** The frames the chunk completes. Throws FrameError: the stream is of no use any more. */
+  push(chunk: Buffer): readonly BusFrame[] {
+    const frames: BusFrame[] = [];
+    let at = this.#heldBytes > 0 ? this.#complete(chunk, frames) : 0;
+    while (chunk.length - at >= LENGTH_BYTES) {
+      const bytes = this.#bytesAt(chunk, at);
+      if (chunk.length - at < bytes) break;
+      frames.push(this.#decode(chunk, at, bytes));
+      at += bytes;
+    }
+    if (at < chunk.length) this.#hold(chunk, at, this.#target(chunk, at));
+    return frames;
+  }
+
+  /** Adds what the chunk has of the held frame; where the rest of the chunk begins. */
+  #complete(chunk: Buffer, frames: BusFrame[]): number {
+    let at = this.#heldBytes < LENGTH_BYTES ? this.#hold(chunk, 0, LENGTH_BYTES) : 0;
+    if (this.#heldBytes < LENGTH_BYTES) return at;
+    const bytes = this.#bytesAt(this.#held, 0);
+    at = this.#hold(chunk, at, bytes);
+    if (this.#heldBytes < bytes) return at;
+    frames.push(this.#decode(this.#held, 0, bytes));
+    this.#held = EMPTY;
+    this.#heldBytes = 0;
+    return at;
+  }
+
+  /** How much to collect of what begins there: the frame where its length is known. */
+  #target(chunk: Buffer, at: number): number {
+    return chunk.length - at < LENGTH_BYTES ? LENGTH_BYTES : this.#bytesAt(chunk, at);
+  }
+
+  /** Collects from `at` until `target` bytes are held; where it stopped. */
+  #hold(chunk: Buffer, at: number, target: number): number {
+    const end = Math.min(chunk.length, at + target - this.#heldBytes);
+    const needed = this.#heldBytes + end - at;
+    if (this.#held.length < needed) {
+      // Grown by what has come, not by what was announced: a promise costs its maker the bytes.
+      const larger = Buffer.allocUnsafe(Math.min(target, Math.max(needed, 2 * this.#held.length)));
+      this.#held.copy(larger, 0, 0, this.#heldBytes);
+      this.#held = larger;
+    }
+    chunk.copy(this.#held, this.#heldBytes, at, end);
+    this.#heldBytes = needed;
+    return end;
+  }
+
+  #bytesAt(buffer: Buffer, at: number): number {
+    const bytes = LENGTH_BYTES + buffer.readUInt32BE(at);
+    if (bytes > this.#longest) {
+      throw new FrameError(`a frame of ${bytes} bytes where ${this.#longest} are the most`);
+    }
+    if (bytes < PREFIX_BYTES) throw new FrameError(`a frame of ${bytes} bytes, too few for one`);
+    return bytes;
+  }
+
+  #decode(buffer: Buffer, at: number, bytes: number): BusFrame {
+    const subjectAt = at + PREFIX_BYTES;
+    const subjectBytes = buffer.readUInt16BE(at + 14);
+    checkSubjectBytes(subjectBytes);
+    const headAt = subjectAt + subjectBytes;
+    const bodyAt = headAt + buffer.readUInt32BE(at + 16);
+    const end = at + bytes;
+    if (bodyAt > end) throw new FrameError("a subject and a head longer than their frame");
+    return {
+      kind: buffer.readUInt8(at + 4),
+      format: buffer.readUInt8(at + 5),
+      id: buffer.readUInt32BE(at + 6),
+      to: buffer.readUInt32BE(at + 10),
+      subject: subjectBytes === 0 ? "" : this.#subjects.read(buffer, subjectAt, headAt),
+      head: bodyAt === headAt ? null : headOf(buffer.toString("utf8", headAt, bodyAt)),
+      body: bodyAt === end ? EMPTY : buffer.subarray(bodyAt, end),
+      bytes,
+    };
+  }
+}
+
+function headOf(text: string): Head {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new FrameError("a head that is no JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new FrameError("a head that is no object");
+  }
+  return value as Head;
+}
