@@ -301,6 +301,79 @@ export const ERRORS = {
     ({ file }) => `There is a file ${file} already, which is not touched.`,
     "Move it away or name another one; --force replaces it.",
   ),
+  HF_BUS_SUBJECT_INVALID: entry<{ subject: string; fault: string }>(
+    EXIT.usage,
+    ({ subject, fault }) => `The subject "${subject}" is not valid: ${ended(fault)}`,
+    "Subjects are words with dots between them, such as orders.created; patterns may hold * for one word, and > at the end for the rest.",
+  ),
+  HF_BUS_OPTION_INVALID: entry<{ call: string; option: string; fault: string }>(
+    EXIT.usage,
+    ({ call, option, fault }) => `In the call ${call}, ${option}: ${ended(fault)}`,
+    "Correct the value in that call; docs/bus.md lists the options of each.",
+  ),
+  HF_BUS_DATA_INVALID: entry<{ subject: string; reason: string }>(
+    EXIT.usage,
+    ({ subject, reason }) => `Data for or from "${subject}" cannot be passed on: ${ended(reason)}`,
+    'Pass what JSON can say, a Buffer or a typed array; encoding: "clone" takes Map, Set, Date, BigInt and circles, too.',
+  ),
+  HF_BUS_TOO_LARGE: entry<{ subject: string; bytes: number; limitBytes: number }>(
+    EXIT.failed,
+    ({ subject, bytes, limitBytes }) =>
+      `A message of ${bytes} bytes for "${subject}" is too large for the bus, which takes ${limitBytes}.`,
+    "Send less, or send where it can be had: a file, an object store, a row in a database.",
+  ),
+  HF_BUS_NO_RESPONDERS: entry<{ subject: string }>(
+    EXIT.failed,
+    ({ subject }) => `Nobody who is ready answers requests for "${subject}".`,
+    "Start what answers them, or correct the subject; with hold the request waits for somebody until its timeout.",
+  ),
+  HF_BUS_WORKER_LOST: entry<{ subject: string; who: string }>(
+    EXIT.failed,
+    ({ subject, who }) =>
+      `${who} was gone before it had answered the request for "${subject}"; whether it did the work is not known.`,
+    "Ask again where the work may be done twice: idempotent: true does that once by itself.",
+  ),
+  HF_BUS_TIMEOUT: entry<{ subject: string; afterMs: number }>(
+    EXIT.timeout,
+    ({ subject, afterMs }) => `No answer to the request for "${subject}" within ${afterMs} ms.`,
+    "The one who worked on it was told to stop. Ask with a longer timeout, or see what keeps it busy.",
+  ),
+  HF_BUS_OVERLOADED: entry<{ subject: string; reason: string }>(
+    EXIT.failed,
+    ({ subject, reason }) => `The bus cannot take "${subject}" now: ${ended(reason)}`,
+    "Wait for each publish before the next, have more workers take the messages, or choose another policy for the subscription.",
+  ),
+  HF_BUS_CONNECTION_LOST: entry<{ action: string }>(
+    EXIT.failed,
+    ({ action }) =>
+      `The connection to the supervisor was lost during ${action}; whether it took effect is not known.`,
+    "The bus connects again by itself. Try once more where the work may be done twice.",
+  ),
+  HF_BUS_CLOSED: entry<{ action: string }>(
+    EXIT.failed,
+    ({ action }) => `The bus of this process was closed: no ${action} any more.`,
+    "Close it when all is done; in a worker that drains, Holdfast does what is needed by itself.",
+  ),
+  HF_BUS_UNREACHABLE: entry<{ reason: string }>(
+    EXIT.notRunning,
+    ({ reason }) => `The bus cannot be reached: ${ended(reason)}`,
+    'Run the program under Holdfast, or name the socket of a supervisor that runs: connect("unix:/run/.../bus.sock").',
+  ),
+  HF_BUS_REFUSED: entry<{ reason: string }>(
+    EXIT.permission,
+    ({ reason }) => `The supervisor refuses this process on its bus: ${ended(reason)}`,
+    "Use the version of Holdfast the supervisor runs; a worker is known by what Holdfast gave it at its start, which nobody else can use.",
+  ),
+  HF_BUS_SOCKET: entry<{ reason: string }>(
+    EXIT.failed,
+    ({ reason }) => `The supervisor cannot open the socket of its bus: ${ended(reason)}`,
+    "Make room and let the supervisor's user write to its home, or to the folder in TMPDIR; workers started after that have a bus.",
+  ),
+  HF_BUS_TOKEN_WRONG: entry<{ who: string }>(
+    EXIT.permission,
+    ({ who }) => `A program on the bus says that it is ${who}, and it is not.`,
+    "It was refused. See which programs run as the user of that socket, and whether one was given an old worker's environment.",
+  ),
   HF_BUG: entry<{ what: string }>(
     EXIT.bug,
     ({ what }) => `A fault of Holdfast itself: ${what}`,

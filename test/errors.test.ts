@@ -16,6 +16,8 @@ function detailsWith(said: string, lines: readonly string[], nothing: boolean): 
     ...{ address: "127.0.0.1:80", holder: nothing ? null : "nginx (pid 7)", source: "env" },
     ...{ pid: 7, line: none, version: "1.0.0", verb: "fly", kind: "user", name: "www" },
     ...{ signal: "SIGX", step: "systemctl", afterMs: 1500 },
+    ...{ subject: "a.b", who: "Worker 7", call: "bus.publish()", option: "key", fault: said },
+    ...{ bytes: 2, limitBytes: 1 },
     ...{ ...words, lastOutput: lines, faults: [{ path: "name", message: said }] },
   };
 }

@@ -1,5 +1,7 @@
 /** What an app may register through "holdfast/worker", held here so that the app need not load us. */
 
+import type { AgentSettings, BusSettings } from "../link/agent-messages.ts";
+
 export type Hook = () => void | Promise<void>;
 /** Well unless it gives or resolves to false, throws, or takes too long. */
 export type HealthCheck = () => unknown;
@@ -13,12 +15,20 @@ export type DrainStage = "consumers" | "rest";
 export interface WorkerHooks {
   readonly slot: number;
   readonly generation: number;
+  /** Where the supervisor's bus is; null: it has none. */
+  readonly bus: WorkerBus | null;
   readonly draining: AbortSignal;
   onDrain(stage: DrainStage, hook: Hook): void;
   onActivate(hook: Hook): void;
   /** The last one registered counts. */
   onHealthCheck(check: HealthCheck): void;
   onMetrics(registry: MetricsRegistry): void;
+}
+
+export interface WorkerBus extends BusSettings {
+  readonly worker: number;
+  /** Keeps the process until what it returns is called. */
+  hold(): () => void;
 }
 
 /** Where "holdfast/worker" finds the agent. */
@@ -34,10 +44,11 @@ export interface HookRunner {
 
 /** `hold` keeps the process until what it returns is called: code that waits for its turn is work to come. */
 export function createHooks(
-  { slot, generation }: { readonly slot: number; readonly generation: number },
+  settings: Pick<AgentSettings, "slot" | "generation" | "worker" | "bus">,
   hold: () => () => void,
   onMetrics: (registry: MetricsRegistry) => void,
 ): HookRunner {
+  const { slot, generation, worker, bus } = settings;
   const stages: Record<DrainStage, Hook[]> = { consumers: [], rest: [] };
   const waiting: Hook[] = [];
   let release: (() => void) | null = null;
@@ -49,6 +60,7 @@ export function createHooks(
     hooks: {
       slot,
       generation,
+      bus: bus && { ...bus, worker, hold },
       draining: draining.signal,
       onDrain: (stage, hook) => void stages[stage].push(hook),
       onActivate(hook) {

@@ -53,10 +53,12 @@ function narrateAdmin(supervisor: Supervisor, log: Logger): void {
   supervisor.on("admin:listening", ({ address }) =>
     log.info({ address }, "admin server ready: /metrics, /healthz, /readyz"),
   );
-  supervisor.on("admin:fault", ({ error }) => {
-    const { code, message, remedy } = explained(error);
-    log.error({ code, remedy }, message);
-  });
+  for (const fault of ["admin:fault", "bus:fault"] as const) {
+    supervisor.on(fault, ({ error }) => {
+      const { code, message, remedy } = explained(error);
+      log.error({ code, remedy }, message);
+    });
+  }
 }
 
 function narrateApps(supervisor: Supervisor, log: Logger): void {

@@ -40,7 +40,8 @@ export function formatSize(bytes: number): string {
   return found === undefined ? String(bytes) : `${bytes / found[1]}${found[0].toUpperCase()}`;
 }
 
-function bytesOf(value: unknown): number | null {
+/** Bytes, of a number or of text with a unit; null where it is neither. */
+export function bytesOf(value: unknown): number | null {
   if (typeof value === "number") return Number.isSafeInteger(value) ? value : null;
   const match = typeof value === "string" ? SIZE.exec(value) : null;
   const unit = UNITS.get(match?.[2]?.toLowerCase() ?? "");

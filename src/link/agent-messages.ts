@@ -121,6 +121,8 @@ export interface AgentSettings {
   readonly countRequests: boolean;
   /** Null: every request is served where it arrives. */
   readonly sticky: StickySettings | null;
+  /** Null: the supervisor has no bus, as its socket could not be opened. */
+  readonly bus: BusSettings | null;
   readonly metrics: {
     /** False: beats tell only what watching and replacing workers needs. */
     readonly collect: boolean;
@@ -136,6 +138,16 @@ export interface StickySettings extends Sticky {
   readonly tag: string;
   /** The UNIX socket it serves its peers at, in a folder that is closed to other users. */
   readonly path: string;
+}
+
+/** What an app needs to find the supervisor's bus. The agent itself never connects. */
+export interface BusSettings {
+  /** The UNIX socket. */
+  readonly path: string;
+  /** Proves which worker it is. */
+  readonly token: string;
+  /** Whose worker it is. */
+  readonly app: string;
 }
 
 /** How the agent asks its app whether it is well. */

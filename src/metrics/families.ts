@@ -1,5 +1,6 @@
 /** THE table of what is exported. Names and labels are an interface: alerts and dashboards are written against it. */
 
+import { BUS_DROPS, BUS_KINDS, BUS_RESULTS } from "../core/bus/counts.ts";
 import {
   GC_BUCKETS,
   GC_KINDS,
@@ -168,6 +169,12 @@ export const FAMILIES = {
   ),
   holdfast_sticky_sessions: gauge(W, "Open sessions of the slot: upgraded sockets and Engine.IO's"),
 
+  holdfast_bus_members: gauge([], "Connections to the bus: of workers and of other programs"),
+  holdfast_bus_messages_total: counter(["kind"], "Messages of the bus, by kind"),
+  holdfast_bus_dropped_total: counter(["reason"], "Messages that were not passed on, by reason"),
+  holdfast_bus_requests_total: counter(["result"], "Requests that have ended, by result"),
+  holdfast_bus_auth_failures_total: counter([], "Connections that gave a wrong token"),
+
   holdfast_metrics_stale_workers: gauge(A, "Ready workers that have said nothing for 3 seconds"),
   holdfast_metrics_series: gauge(A, "Series of the app's own metrics that are kept"),
   holdfast_metrics_dropped_series_total: counter(
@@ -193,4 +200,7 @@ export const LABEL_VALUES: Readonly<Record<string, Readonly<Record<string, reado
   holdfast_worker_gc_duration_seconds: { kind: GC_KINDS },
   holdfast_http_request_duration_seconds: { method: METHODS, code: STATUS_CLASSES },
   holdfast_sticky_requests_total: { result: STICKY_RESULTS },
+  holdfast_bus_messages_total: { kind: BUS_KINDS },
+  holdfast_bus_dropped_total: { reason: BUS_DROPS },
+  holdfast_bus_requests_total: { result: BUS_RESULTS },
 };

@@ -1,6 +1,7 @@
 /** Everything one scrape shows, gathered at one instant from memory and /proc. Nobody is asked. */
 
 import { performance } from "node:perf_hooks";
+import type { BusReading } from "../core/bus/counts.ts";
 import type { AppStatus, SlotStatus, WorkerStatus } from "../core/snapshot.ts";
 import { maxFdsOf, openFdsOf, type ProcessReading, readProcess } from "../system/proc-metrics.ts";
 import type { AppRecord, Instant, SlotRecord, WorkerRecord } from "./app-record.ts";
@@ -31,6 +32,7 @@ export interface Scene {
     /** Milliseconds. */
     readonly loop: { readonly active: number; readonly idle: number };
   };
+  readonly bus: BusReading;
   readonly apps: readonly AppScene[];
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { constants } from "node:os";
+import { BusCounts, type BusReading } from "../core/bus/counts.ts";
 import type { ExitReason } from "../core/worker.ts";
 import { acceptQueues, pageSize, tablesOf } from "../system/proc-metrics.ts";
 import { AppRecord, type Instant, type ReloadResult, type WorkerRef } from "./app-record.ts";
@@ -17,6 +18,8 @@ export interface MetricsFacts {
   readonly version: string;
   /** Apps whose metrics are shown. */
   apps(): readonly AppView[];
+  /** Default: a bus that nobody uses. */
+  readonly bus?: BusReading;
   /** The clock; default: this process's. */
   readonly clock?: () => Instant;
 }
@@ -26,6 +29,7 @@ export class MetricsStore {
   readonly #records = new Map<string, AppRecord>();
   readonly #clock: () => Instant;
   readonly #startedAt: Instant;
+  readonly #bus: BusReading;
   #pageBytes: number | null | undefined;
   #queues: ReadonlyMap<number, number> | null = null;
   #asking: Promise<void> | null = null;
@@ -34,6 +38,7 @@ export class MetricsStore {
     this.#facts = facts;
     this.#clock = facts.clock ?? (() => ({ now: performance.now(), wall: Date.now() }));
     this.#startedAt = this.#clock();
+    this.#bus = facts.bus ?? new BusCounts();
   }
 
   /** A worker's beat: `WorkerStats`, if it can be believed. */
@@ -109,6 +114,7 @@ export class MetricsStore {
       at,
       startedAt: this.#startedAt,
       process: sceneOfProcess(),
+      bus: this.#bus,
       apps: this.#facts
         .apps()
         .map((view) => appScene(view, this.#of(view.status.name), at, around)),

@@ -4,6 +4,7 @@ import type { FamilyName } from "./families.ts";
 import type { Labels, Sample } from "./histogram.ts";
 import type { Scene } from "./scene.ts";
 import { APP_VALUES } from "./values-app.ts";
+import { BUS_VALUES } from "./values-bus.ts";
 import { WORKER_VALUES } from "./values-worker.ts";
 
 /** `name` is that of the family: the parts of histograms begin with it. */
@@ -33,6 +34,7 @@ export const VALUES: Readonly<Record<FamilyName, Lines>> = {
   ...SUPERVISOR_VALUES,
   ...APP_VALUES,
   ...WORKER_VALUES,
+  ...BUS_VALUES,
 };
 
 function line(labels: Labels, value: number): Sample {

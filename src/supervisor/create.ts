@@ -13,7 +13,10 @@ export interface SupervisorSettings {
   readonly output?: OutputSink;
   /** Workers write to files of this store instead, past this process; see docs/logs.md. */
   readonly logs?: LogStore;
-  /** Where the sockets of workers with sticky routing are. Default: a folder of its own in the system's temporary one. */
+  /**
+   * Where the sockets of the bus and of workers with sticky routing are. Default: folders of their own in the
+   * system's temporary one.
+   */
   readonly runFolder?: string;
 }
 

@@ -1,6 +1,7 @@
 /** Ties the metrics to the supervisor: what happens to workers is told, and apps are shown as they are. */
 
 import { fileURLToPath } from "node:url";
+import type { BusReading } from "../core/bus/counts.ts";
 import { Exposition, type Rendered } from "../metrics/exposition.ts";
 import type { AppView } from "../metrics/scene.ts";
 import { MetricsStore } from "../metrics/store.ts";
@@ -27,9 +28,10 @@ export class SupervisorMetrics {
   readonly #exposition: Exposition;
   readonly #ears: Ears;
 
-  constructor(runners: () => readonly AppRunner[]) {
+  constructor(runners: () => readonly AppRunner[], bus: BusReading) {
     const versionOf = remembering((file) => packageVersionAbove(file) ?? "");
     this.store = new MetricsStore({
+      bus,
       version: versionOf(fileURLToPath(import.meta.url)),
       apps: () => runners().map((runner) => viewOf(runner, versionOf)),
     });

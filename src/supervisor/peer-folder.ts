@@ -1,4 +1,7 @@
-/** Folders for the sockets sticky workers serve one another at: closed to other users, and gone at the end. */
+/**
+ * Folders for sockets, those sticky workers serve one another at and the bus's: closed to other users, and gone at
+ * the end.
+ */
 
 import { createHash } from "node:crypto";
 import {
@@ -17,13 +20,13 @@ import { join } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { isAlive } from "../system/proc.ts";
 import { LONGEST_UNIX_PATH_BYTES } from "../system/unix-path.ts";
-import { freeStalePath } from "./socket-path.ts";
+import { freeStalePath, removePath } from "./socket-path.ts";
 
 const OWNER_ONLY = 0o700;
 /** Others may pass through to what is theirs, and see nothing. */
 const PASSAGE = 0o711;
-/** As long as any name below a folder: a slash and a tag of four characters. */
-const SOCKET = "/tagx";
+/** As long as any name below a folder. */
+const SOCKET = "/bus.sock";
 /** What mkdtemp appends. */
 const RANDOM = "xxxxxx";
 /** Where the system's folder for temporary files has too long a path itself. */
@@ -65,7 +68,10 @@ export function openPeerFolder(run: string | null, owner: Owner, temp = tmpdir()
 
 /** Removes what supervisors of this home have left: whoever calls this is the only one that lives. */
 export function sweepRunFolder(run: string): void {
-  for (const name of namesIn(run)) folderAt(join(run, name), [run]).remove();
+  for (const name of namesIn(run)) {
+    removePath(join(run, name));
+    folderAt(join(run, name), [run]).remove();
+  }
 }
 
 function inRun(run: string): PeerFolder {

@@ -40,6 +40,8 @@ export interface WorkerProcess {
   readonly stderr: Readable | null;
   /** Sends, unless the worker no longer reads; then `sent` hears an error. */
   send(message: SupervisorMessage, handle?: Handle, sent?: (error: Error | null) => void): void;
+  /** Sends what the app hears as `process.on("message")`, unless the worker no longer reads. */
+  tell(message: unknown): void;
   /** Messages pile up: the worker is stopped or busy. */
   isCongested(): boolean;
   /** Signals the process alone. */
@@ -55,6 +57,8 @@ export interface WorkerListener {
   /** A message the app sent with process.send(). */
   appMessage(message: unknown): void;
   disconnected(): void;
+  /** The process is gone; `exited` follows when its output is read. */
+  ended(): void;
   exited(code: number | null, signal: NodeJS.Signals | null): void;
   spawnFailed(error: Error): void;
   fault(fault: IpcFault): void;
@@ -163,6 +167,7 @@ function listen(child: ChildProcess, listener: WorkerListener): void {
   });
   child.on("disconnect", () => listener.disconnected());
   child.on("exit", (code, signal) => {
+    listener.ended();
     killGroup(child.pid);
     afterOutput(child, () => listener.exited(code, signal));
   });
@@ -202,6 +207,9 @@ function handleOf(child: ChildProcess, pid: number): WorkerProcess {
       if (child.connected) send(envelope(message), handle, undefined, sent);
       else sent(new Error("the worker's channel is closed"));
     },
+    tell(message) {
+      if (child.connected) send(message, undefined, undefined, () => {});
+    },
     isCongested() {
       // Node queues every message behind a handle that is not acknowledged yet, without bound.
       const queue = (child as unknown as { _handleQueue: readonly unknown[] | null })._handleQueue;
@@ -224,6 +232,7 @@ function neverStarted(): WorkerProcess {
     stdout: null,
     stderr: null,
     send: (_message, _handle, sent) => sent?.(new Error("the worker was never started")),
+    tell: () => {},
     isCongested: () => true,
     signal: () => {},
     kill: () => {},

@@ -2,6 +2,7 @@
 
 import type { Outlets } from "../logs/outlet.ts";
 import type { MetricsStore } from "../metrics/store.ts";
+import type { Bus } from "./bus/bus.ts";
 import type { Emit } from "./events.ts";
 import type { Pulse } from "./pulse.ts";
 
@@ -9,13 +10,14 @@ export interface RunnerContext {
   readonly emit: Emit;
   /** Where workers' output goes. */
   readonly outlets: Outlets;
-  /** Where sticky workers' sockets are; null: among the system's temporary files. */
+  /** Where sockets of sticky workers are; null: among the system's temporary files. */
   readonly runFolder: string | null;
   /** Marks every process below this supervisor, in HOLDFAST_SUPERVISOR. */
   readonly marker: string;
   /** The timer for what is looked at again and again. */
   readonly pulse: Pulse;
   readonly metrics: MetricsStore;
+  readonly bus: Bus;
   readonly firstWorkerId: number;
   readonly instances: number;
   /** What the app inherits; null: this process's variables. */

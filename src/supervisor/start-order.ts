@@ -1,5 +1,7 @@
 /** Starts apps so that each comes after those it depends on are ready. */
 
+import { HoldfastError } from "../errors.ts";
+
 /**
  * Calls `start` for every name once, with the first of its dependencies that failed, or null. Names it depends
  * on that are not among `names` are not waited for; a circle, which a file may not have but several can, is cut.
@@ -34,4 +36,22 @@ export function startInOrder<Outcome>(
     return start(name, failed);
   };
   return Promise.all(names.map((name) => begin(name, [])));
+}
+
+/**
+ * Starts an app whose turn has come, unless one it depends on has failed or it is not wanted any more. Gives the
+ * failure, null where there is none: the others are to go on.
+ */
+export async function startInTurn(
+  app: string,
+  dependency: string | null,
+  start: (() => Promise<void>) | null,
+): Promise<unknown | null> {
+  if (dependency !== null) return new HoldfastError("HF_DEPENDENCY_FAILED", { app, dependency });
+  if (!start)
+    return new HoldfastError("HF_NOT_RUNNING", { app, action: "start", status: "stopped" });
+  return start().then(
+    () => null,
+    (error: unknown) => error,
+  );
 }

@@ -22,12 +22,13 @@ import {
   type WaitOptions,
 } from "./app-control.ts";
 import { AppRunner } from "./app-runner.ts";
+import { Bus } from "./bus/bus.ts";
 import type { SupervisorSettings } from "./create.ts";
 import type { SupervisorEvents } from "./events.ts";
 import { SupervisorMetrics } from "./metrics.ts";
 import { Pulse } from "./pulse.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import { startInOrder } from "./start-order.ts";
+import { startInOrder, startInTurn } from "./start-order.ts";
 import { Sweeper } from "./sweep.ts";
 
 /** Worker ids of different apps must differ: they are `cluster.worker.id` and name processes in logs. */
@@ -55,7 +56,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #toStart = new Set<string>();
   readonly #places: Pick<RunnerContext, "outlets" | "runFolder">;
   readonly #pulse = new Pulse();
-  readonly #metrics = new SupervisorMetrics(() => [...this.#runners.values()]);
+  /** What workers and other programs talk through. */
+  readonly bus = new Bus({
+    runFolder: () => this.#places.runFolder,
+    runners: () => this.#all(),
+    fault: (error) => this.emit("bus:fault", { error }),
+  });
+  readonly #metrics = new SupervisorMetrics(() => [...this.#runners.values()], this.bus.counts);
   #firstWorkerId = 1;
   /** Metrics and probes over HTTP. */
   readonly admin: Admin;
@@ -82,11 +89,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       emit: (event, ...args) => {
         if (event === "worker:exit") this.#sweeper.soon();
         this.#metrics.hear(event, ...args);
+        this.bus.hear(event, ...args);
         (this.emit as (event: string, ...rest: unknown[]) => boolean)(event, ...args);
       },
       ...this.#places,
       marker: this.#marker,
       pulse: this.#pulse,
+      bus: this.bus,
       metrics: this.#metrics.store,
       firstWorkerId: this.#firstWorkerId,
       instances: sizeFor(options.instances, usableCpus().count, null),
@@ -105,6 +114,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     await stopApp(runner);
     this.#leaving.delete(name);
     this.#metrics.store.forget(name);
+    this.bus.forget(name);
     this.#sweeper.sweep("left");
   }
 
@@ -133,7 +143,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const failures = await startInOrder(
       own.map(({ options }) => options.name),
       (app) => this.#runner({ app }).options.dependsOn,
-      (app, dependency) => this.#startAfter(app, dependency, target),
+      (app, dependency) => {
+        const start = () => startApp(this.#runner({ app }), target);
+        return startInTurn(app, dependency, this.#toStart.delete(app) ? start : null);
+      },
       (failure) => failure !== null,
     );
     await opened;
@@ -151,7 +164,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     for (const { options } of chosen) this.#toStart.delete(options.name);
     await Promise.all(chosen.map((runner) => stopApp(runner, target)));
     this.#sweeper.sweep(target.app === undefined ? "all" : "left");
-    if (target.app === undefined) await this.admin.close();
+    if (target.app === undefined) await Promise.all([this.bus.close(), this.admin.close()]);
   }
 
   /** Cuts short a stop under way: connections that still drain have this many milliseconds. Default 1000. */
@@ -218,21 +231,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  /** The failure, null where there is none: the others are to go on. */
-  async #startAfter(
-    app: string,
-    dependency: string | null,
-    wait: WaitOptions,
-  ): Promise<unknown | null> {
-    if (dependency !== null) return new HoldfastError("HF_DEPENDENCY_FAILED", { app, dependency });
-    if (!this.#toStart.delete(app))
-      return new HoldfastError("HF_NOT_RUNNING", { app, action: "start", status: "stopped" });
-    return startApp(this.#runner({ app }), wait).then(
-      () => null,
-      (error: unknown) => error,
-    );
   }
 
   #all(): readonly AppRunner[] {

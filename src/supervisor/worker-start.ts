@@ -3,9 +3,10 @@
 import { HEALTH_DEFAULTS } from "../config/health.ts";
 import { METRICS_DEFAULTS } from "../config/observe.ts";
 import type { Worker } from "../core/worker.ts";
-import type { StickySettings } from "../link/agent-messages.ts";
+import type { BusSettings, StickySettings } from "../link/agent-messages.ts";
 import type { Outlets } from "../logs/outlet.ts";
 import type { AppRunner } from "./app-runner.ts";
+import type { Bus } from "./bus/bus.ts";
 import { probePath } from "./launch.ts";
 import { type Launch, spawnWorker, type WorkerListener } from "./processes.ts";
 import { exitOf, RunningWorker } from "./running-worker.ts";
@@ -18,19 +19,21 @@ const EXIT_AFTER_DISCONNECT_MS = 500;
 export interface Surroundings {
   readonly outlets: Outlets;
   readonly marker: string;
+  readonly bus: Bus;
 }
 
 interface Prepared {
   readonly launch: Launch;
   readonly sticky: StickySettings | null;
+  readonly bus: BusSettings | null;
 }
 
 /** Starts the worker's process; where that fails, the app hears of an exit like any other. */
 export function startWorker(runner: AppRunner, worker: Worker, around: Surroundings): void {
   const { id, slot, generation } = worker;
-  const prepared = prepare(runner, generation, id);
+  const prepared = prepare(runner, worker, around.bus);
   if (!prepared) return;
-  const { launch, sticky } = prepared;
+  const { launch, sticky, bus } = prepared;
   const { options } = runner;
   const settings = {
     worker: id,
@@ -42,15 +45,16 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     hangTimeoutMs: options.hangTimeoutMs,
     countRequests: options.metrics !== null || options.maxRequests !== null,
     sticky,
+    bus,
     metrics: { ...(options.metrics ?? METRICS_DEFAULTS), collect: options.metrics !== null },
   };
   const outlet = around.outlets(options, slot);
-  const listener = listenerOf(runner, id);
+  const listener = listenerOf(runner, id, around.bus);
   const process = spawnWorker(launch, settings, around.marker, outlet.stdio, listener);
   runner.workers.set(id, new RunningWorker(process, outlet.started(process)));
 }
 
-function listenerOf(runner: AppRunner, id: number): WorkerListener {
+function listenerOf(runner: AppRunner, id: number, bus: Bus): WorkerListener {
   let isGone = false;
   return {
     message: (message, handle) => hearWorker(runner, id, message, handle),
@@ -59,7 +63,7 @@ function listenerOf(runner: AppRunner, id: number): WorkerListener {
       if (message === "ready" && runner.options.ready === "message") {
         runner.dispatch({ type: "worker-ready", worker: id });
       }
-      runner.reporter.message(id, message);
+      if (!bus.relay.hear(runner, id, message)) runner.reporter.message(id, message);
     },
     disconnected() {
       const tell = (): void => {
@@ -67,6 +71,7 @@ function listenerOf(runner: AppRunner, id: number): WorkerListener {
       };
       setTimeout(tell, EXIT_AFTER_DISCONNECT_MS).unref();
     },
+    ended: () => bus.ended(id),
     exited(code, signal) {
       isGone = true;
       exited(runner, id, code, signal);
@@ -92,13 +97,19 @@ function exited(
 }
 
 /** What the generation runs, and where. When there is no such thing any more, the worker fails like a process would. */
-function prepare(runner: AppRunner, generation: number, worker: number): Prepared | null {
+function prepare(runner: AppRunner, worker: Worker, bus: Bus): Prepared | null {
+  const { id, slot, generation } = worker;
+  const app = runner.options.name;
   try {
     const launch = runner.launches.get(generation) ?? runner.resolve();
     runner.launches.set(generation, launch);
-    return { launch, sticky: runner.peers.admit(worker, launch) };
+    return {
+      launch,
+      sticky: runner.peers.admit(id, launch),
+      bus: bus.admit({ app, slot, worker: id, generation }, launch),
+    };
   } catch (error) {
-    queueMicrotask(() => spawnFailed(runner, worker, error as Error));
+    queueMicrotask(() => spawnFailed(runner, id, error as Error));
     return null;
   }
 }

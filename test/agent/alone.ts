@@ -45,7 +45,7 @@ export class Alone implements AsyncDisposable {
   constructor(app: string, { settings = {}, env = {}, nodeArgs = [] }: AloneOptions = {}) {
     const all: AgentSettings = {
       ...{ worker: 1, slot: 0, generation: 0, probe: null, shutdownMessage: false },
-      ...{ health: HEALTH_DEFAULTS, hangTimeoutMs: null, sticky: null },
+      ...{ health: HEALTH_DEFAULTS, hangTimeoutMs: null, sticky: null, bus: null },
       countRequests: true,
       metrics: { ...METRICS_DEFAULTS, collect: true },
       ...settings,

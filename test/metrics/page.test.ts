@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { BUS_DROPS, BUS_KINDS, BUS_RESULTS } from "../../src/core/bus/counts.ts";
 import { STICKY_RESULTS } from "../../src/core/stats.ts";
 import { EXIT_REASONS } from "../../src/core/worker.ts";
 import {
@@ -29,7 +30,9 @@ describe("docs/metrics.md", () => {
 
   it("names the values of labels, and no metric that is not there", () => {
     const lists = [EXIT_REASONS, KILL_REASONS, RELOAD_RESULTS, WORKER_STATES, STICKY_RESULTS];
-    for (const value of lists.flat()) expect(page).toMatch(new RegExp(`[\`\\s]${value}[\`\\s;.]`));
+    const ofBus = [BUS_DROPS, BUS_KINDS, BUS_RESULTS];
+    for (const value of [...lists, ...ofBus].flat())
+      expect(page).toMatch(new RegExp(`[\`\\s]${value}[\`\\s;.]`));
     const named = [...page.matchAll(/\bholdfast_[a-z0-9_]*[a-z0-9]/g)].map(([name]) => name);
     const known = (name: string) =>
       FAMILY_NAMES.some((family) => name.replace(/_(bucket|sum|count)$/, "") === family);

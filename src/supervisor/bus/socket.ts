@@ -1,0 +1,111 @@
+/** Where clients find the bus: a UNIX socket that only its owner can reach, gone with the supervisor. */
+
+import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync } from "node:fs";
+import net from "node:net";
+import { join } from "node:path";
+import { HoldfastError } from "../../errors.ts";
+import { LONGEST_UNIX_PATH_BYTES } from "../../system/unix-path.ts";
+import { type Owner, openPeerFolder } from "../peer-folder.ts";
+import { removePath } from "../socket-path.ts";
+
+const NAME = "bus.sock";
+const OWNER_ONLY = 0o600;
+const OWNER_ONLY_FOLDER = 0o700;
+
+export interface BusSocket {
+  readonly path: string;
+  /** Whoever cleans temporary files up may have taken it. */
+  isThere(): boolean;
+  /** Takes no more clients, and removes what was made. */
+  close(): void;
+}
+
+export interface SocketEvents {
+  connected(socket: net.Socket): void;
+  /** It does not listen, or has failed to take a client. HF_BUS_SOCKET. */
+  fault(error: HoldfastError): void;
+}
+
+/** What runs as the supervisor's own user shares one socket. */
+export function isOwn({ uid }: Owner): boolean {
+  return uid === null || uid === process.getuid?.();
+}
+
+/**
+ * Listens for clients of one user: for the supervisor's own in `run` itself where that is given, so that others find
+ * it there, else in a folder of its own. Null where it cannot, which is told as a fault, by and by.
+ */
+export function openBusSocket(
+  run: string | null,
+  owner: Owner,
+  events: SocketEvents,
+): BusSocket | null {
+  return (run !== null && isOwn(owner) && inRun(run, events)) || inFolder(run, owner, events);
+}
+
+/** Null where another supervisor of this folder has it, or its path is too long. */
+function inRun(run: string, events: SocketEvents): BusSocket | null {
+  const path = join(run, NAME);
+  if (Buffer.byteLength(path) > LONGEST_UNIX_PATH_BYTES) return null;
+  try {
+    mkdirSync(run, { recursive: true, mode: OWNER_ONLY_FOLDER });
+  } catch {
+    // The folder beside it will say what is wrong.
+    return null;
+  }
+  // One that cannot be had here is had elsewhere: no fault yet.
+  const server = listen(path, { ...events, fault: () => {} });
+  if (!server) return null;
+  return socketAt(path, server, () => rmdirSync(run));
+}
+
+function inFolder(run: string | null, owner: Owner, events: SocketEvents): BusSocket | null {
+  try {
+    const folder = openPeerFolder(run, owner);
+    const path = join(folder.path, NAME);
+    const server = listen(path, events);
+    if (!server) {
+      folder.remove();
+      return null;
+    }
+    if (!isOwn(owner)) chownSync(path, owner.uid ?? -1, owner.gid ?? -1);
+    return socketAt(path, server, () => folder.remove());
+  } catch (error) {
+    const cause =
+      error instanceof HoldfastError && error.cause instanceof Error ? error.cause : error;
+    const details = { reason: (cause as Error).message };
+    events.fault(new HoldfastError("HF_BUS_SOCKET", details, { cause: error }));
+    return null;
+  }
+}
+
+/** Null where it does not listen; why is told on the next turn. */
+function listen(path: string, { connected, fault }: SocketEvents): net.Server | null {
+  const server = net.createServer(connected);
+  server.on("error", ({ message }) =>
+    fault(new HoldfastError("HF_BUS_SOCKET", { reason: message })),
+  );
+  // At once: the first worker is told of it in this turn. Node listens on paths without waiting for anything.
+  server.listen({ path, exclusive: true });
+  if (!server.listening) return null;
+  chmodSync(path, OWNER_ONLY);
+  // It is not what a supervisor lives for.
+  server.unref();
+  return server;
+}
+
+function socketAt(path: string, server: net.Server, remove: () => void): BusSocket {
+  return {
+    path,
+    isThere: () => existsSync(path),
+    close() {
+      server.close();
+      removePath(path);
+      try {
+        remove();
+      } catch {
+        // Others still have something in it: it goes with the last of that.
+      }
+    },
+  };
+}
