@@ -1,5 +1,6 @@
 /** Holdfast as a library. */
 
+export * from "./bus.ts";
 export type { AdminInput, AdminOptions } from "./config/admin.ts";
 export type {
   AppInput,

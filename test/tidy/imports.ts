@@ -27,7 +27,14 @@ const ROOMS: Readonly<Record<string, Rights>> = {
   logs: { uses: ["errors", "core/rotation"], packages: ["node:", "pino"] },
   link: { uses: ["errors"], types: ["core/*"], packages: ["node:", "ws"] },
   agent: { uses: ["core/*", "link/*"], packages: ["node:"] },
-  bus: { uses: ["errors", "core/*", "link/*"], packages: ["node:", "ws"] },
+  bus: {
+    uses: [
+      ...["errors", "core/*", "link/*", "agent/hooks"],
+      ...["config/kinds", "config/memory", "config/received", "system/places"],
+    ],
+    types: ["config/*"],
+    packages: ["node:", "ws"],
+  },
   metrics: {
     uses: ["errors", "core/*", "link/*", "system/*"],
     packages: ["node:", "prom-client", "prom-client/lib/registry.js"],
@@ -62,10 +69,13 @@ const ROOMS: Readonly<Record<string, Rights>> = {
     packages: ["node:", "commander", "get-east-asian-width", "pino"],
   },
   index: {
-    uses: ["errors", "supervisor/*", "config/*", "core/worker", "logs/rotation", "logs/store"],
+    uses: [
+      ...["bus", "errors", "supervisor/*", "config/*", "core/worker"],
+      ...["logs/rotation", "logs/store"],
+    ],
     types: ["core/*", "logs/*"],
   },
-  worker: { uses: ["agent/hooks"] },
+  worker: { uses: ["agent/hooks", "bus"] },
   bin: { uses: ["cli/*"], packages: ["node:"] },
 };
 

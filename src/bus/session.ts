@@ -1,0 +1,250 @@
+/** One process's place on the bus over all its connections: what it asked, what it is asked, and how it leaves. */
+
+import { HoldfastError } from "../errors.ts";
+import { BUS, type BusFrame } from "../link/bus-frames.ts";
+import type { BusLink } from "../link/bus-link.ts";
+import type { BusEncoding } from "./api.ts";
+import { encodeBody } from "./body.ts";
+import { type BusTarget, Connection } from "./connection.ts";
+import { Errand, type ErrandTerms } from "./errand.ts";
+import { Events } from "./events.ts";
+import { errorOf } from "./failure.ts";
+import { frameOf, headOrNull } from "./frames-out.ts";
+import { KeepAlive } from "./keep-alive.ts";
+import { Outbox } from "./outbox.ts";
+import { Numbers, Pending } from "./pending.ts";
+import { Question, type QuestionPorts } from "./question.ts";
+import { Subscriptions, type Wanted } from "./subscriptions.ts";
+import { within } from "./within.ts";
+
+/** As `to` of a publish: a value that was fetched. */
+const FETCHED = 0xffff_ffff;
+type Head = Readonly<Record<string, unknown>>;
+
+export interface Publishing {
+  readonly head: Head;
+  readonly encoding: BusEncoding | undefined;
+  readonly isConfirmed: boolean;
+}
+
+export interface Asking extends Pick<QuestionPorts, "heard" | "reject"> {
+  readonly head: Head;
+  readonly encoding: BusEncoding | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly isForAll: boolean;
+}
+
+export class Session {
+  readonly events = new Events();
+  readonly subscriptions: Subscriptions;
+  readonly #keepAlive: KeepAlive;
+  readonly #connection: Connection;
+  readonly #outbox: Outbox;
+  readonly #pending: Pending;
+  readonly #numbers = new Numbers();
+  #phase: "open" | "closing" | "closed" = "open";
+  #closing: Promise<void> | null = null;
+  #isDraining = false;
+  /** Wait for the supervisor's word that nothing more is shared out to this process. */
+  #leaving: (() => void)[] = [];
+
+  constructor(target: () => BusTarget) {
+    this.#keepAlive = new KeepAlive((isWanted) => this.#connection.keepAlive(isWanted));
+    this.#outbox = new Outbox(this.#keepAlive, () => this.longestBody);
+    this.#pending = new Pending(this.#keepAlive);
+    this.subscriptions = new Subscriptions(this.#keepAlive);
+    this.#connection = new Connection(target, {
+      up: (link) => this.#up(link),
+      down: (reason, wasUp) => this.#down(reason, wasUp),
+      unreachable: (error) => {
+        this.#outbox.fail(error);
+        this.subscriptions.failUnmade(error);
+      },
+      ended: (error) => this.#fail(error),
+      frame: (frame, link) => this.#hear(frame, link),
+      credit: (link) => this.#outbox.flush(link),
+    });
+  }
+
+  get longestBody(): number {
+    return this.#connection.longestBody;
+  }
+
+  publish(subject: string, data: unknown, publishing: Publishing): Promise<void> {
+    const link = this.#use("publish");
+    const { head, encoding = "json", isConfirmed } = publishing;
+    const body = encodeBody(data, encoding, subject, this.longestBody);
+    const number = isConfirmed ? this.#number() : 0;
+    const frame = frameOf(BUS.publish, number, subject, headOrNull(head), body);
+    // Most go their way at once and have nothing to wait for.
+    if (!isConfirmed && link && this.#outbox.sendNow(frame, link)) return Promise.resolve();
+    const action = `the publish on "${subject}"`;
+    return this.#run({ frame, subject, action, isConfirmed }, link);
+  }
+
+  /** Asks one, or all; `heard` and `reject` tell how it ends. Throws what is wrong with the call. */
+  ask(subject: string, data: unknown, asking: Asking): void {
+    const link = this.#use("request");
+    const { head, encoding = "json", signal, ...rest } = asking;
+    if (signal?.aborted) throw signal.reason;
+    const number = this.#number();
+    const body = encodeBody(data, encoding, subject, this.longestBody);
+    const isIdempotent = head.idempotent === true;
+    const question = new Question(
+      { ...rest, number, subject, body, head, signal, isIdempotent },
+      {
+        ...{ heard: asking.heard, reject: asking.reject },
+        await: (sent) => this.#pending.add(number, sent),
+        cancel: () => {
+          this.#pending.remove(number);
+          this.#connection.link?.send(frameOf(BUS.cancel, number));
+        },
+        unreachable: () => this.#connection.whyNot(),
+      },
+    );
+    this.#outbox.post(question, link);
+  }
+
+  /** Resolves, when the supervisor has it, with what ends it. */
+  async subscribe(wanted: Wanted): Promise<() => Promise<void>> {
+    if (this.#phase === "closing") throw closed("subscribe");
+    const link = this.#use("subscribe");
+    const number = this.#number();
+    await this.subscriptions.add(number, wanted, link);
+    return () => this.subscriptions.remove(number, this.#connection.link);
+  }
+
+  async fetch(pattern: string, value: (frame: BusFrame) => void): Promise<void> {
+    const link = this.#use("state");
+    const frame = frameOf(BUS.fetch, this.#number(), pattern);
+    const terms = { frame, subject: pattern, action: `reading the state of "${pattern}"`, value };
+    await this.#run({ ...terms, isConfirmed: true }, link);
+  }
+
+  async sync(): Promise<void> {
+    const link = this.#use("flush");
+    const frame = frameOf(BUS.sync, this.#number());
+    await this.#run({ frame, subject: "flush", action: "the flush", isConfirmed: true }, link);
+  }
+
+  async opened(): Promise<void> {
+    this.#keepAlive.hold();
+    try {
+      await this.#connection.opened();
+    } finally {
+      this.#keepAlive.release();
+    }
+  }
+
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.subscriptions.letGo();
+    await this.#leave();
+    await this.subscriptions.whenIdle();
+    // What was answered and published is with the supervisor; without one there is nobody to tell.
+    if (this.#connection.link) await this.sync().catch(() => {});
+  }
+
+  close(timeoutMs: number): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.#phase = "closing";
+    this.#isDraining = true;
+    this.subscriptions.turnAway();
+    this.subscriptions.letGo();
+    if (this.#connection.link) await within(timeoutMs, this.#finish());
+    this.#phase = "closed";
+    const error = closed("answer");
+    // Until all is written and the supervisor has been left.
+    this.#keepAlive.hold();
+    this.subscriptions.cancelAll("the bus is closed");
+    this.#fail(error);
+    await this.#connection.close(error);
+    this.#keepAlive.release();
+  }
+
+  /** Handlers may ask and publish while they end; then only what is under way is waited for. */
+  async #finish(): Promise<void> {
+    await this.#leave();
+    await this.subscriptions.whenIdle();
+    await this.#keepAlive.whenReleased();
+  }
+
+  /** Resolves when nothing more is shared out to this process. */
+  #leave(): Promise<void> {
+    const { link } = this.#connection;
+    if (link === null) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#leaving.push(resolve);
+      link.send(frameOf(BUS.leave, 0));
+    });
+  }
+
+  #use(what: string): BusLink | null {
+    if (this.#phase === "closed") throw closed(what);
+    return this.#connection.open();
+  }
+
+  #number(): number {
+    return this.#numbers.next(
+      (number) => this.#pending.has(number) || this.subscriptions.has(number),
+    );
+  }
+
+  #run(terms: ErrandTerms, link: BusLink | null): Promise<void> {
+    const errand = new Errand(terms, this.#pending);
+    this.#outbox.post(errand, link);
+    return errand.done;
+  }
+
+  #left(): void {
+    for (const tell of this.#leaving.splice(0)) tell();
+  }
+
+  #up(link: BusLink): void {
+    if (this.#isDraining) link.send(frameOf(BUS.leave, 0));
+    this.subscriptions.up(link);
+    this.#outbox.flush(link);
+    this.events.tell("up");
+  }
+
+  #down(reason: string, wasUp: boolean): void {
+    this.#left();
+    this.subscriptions.down();
+    this.#outbox.putBack(this.#pending.lost());
+    if (wasUp) this.events.tell("down", reason);
+  }
+
+  /** There is no bus for this process any more. */
+  #fail(error: HoldfastError): void {
+    this.#left();
+    for (const part of [this.#outbox, this.#pending, this.subscriptions]) part.fail(error);
+  }
+
+  #hear(frame: BusFrame, link: BusLink): void {
+    switch (frame.kind) {
+      case BUS.publish:
+        if (frame.to !== FETCHED) return this.subscriptions.deliver(frame, link);
+        this.#pending.heard(frame);
+        return link.worked(frame.bytes);
+      case BUS.request:
+        return this.subscriptions.ask(frame, link);
+      case BUS.cancel:
+        return this.subscriptions.cancel(frame.id);
+      case BUS.done:
+        if (frame.id === 0) return this.#left();
+        break;
+    }
+    if (this.#pending.heard(frame)) return;
+    const error = frame.kind === BUS.failure ? errorOf(frame, "subscribe") : null;
+    this.subscriptions.answered(frame.id, error);
+  }
+}
+
+function closed(action: string): HoldfastError {
+  return new HoldfastError("HF_BUS_CLOSED", { action });
+}

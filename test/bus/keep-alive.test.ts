@@ -1,0 +1,92 @@
+/** What a process stays for: real programs, the built package. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { fixture } from "../support/holdfast.ts";
+import { until } from "../support/until.ts";
+import { atEnd, deferred, type Served, serve } from "./served.ts";
+
+interface Program {
+  readonly child: ChildProcess;
+  /** All it said, on both outputs. */
+  said(): string;
+  /** Its exit code, when it has ended by itself. */
+  readonly code: Promise<number | null>;
+}
+
+function run({ path }: Served, what: string): Program {
+  const child = spawn(process.execPath, [fixture("bus-client.mjs"), path, what]);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+  }
+  const closed = once(child, "close");
+  atEnd(async () => {
+    child.kill("SIGKILL");
+    await closed;
+  });
+  return { child, said: () => said, code: closed.then(([code]) => code as number | null) };
+}
+
+describe("a program on the bus", () => {
+  it("ends when it has published, and what it published has come", async () => {
+    const served = serve();
+    const client = await served.client();
+    const heard = deferred<unknown>();
+    await client.subscribe("fixture", (data, { from }) => heard.resolve([data, from.name]));
+    const program = run(served, "publishes");
+    expect(await heard.promise).toEqual(["published", "fixture"]);
+    expect(await program.code, program.said()).toBe(0);
+  });
+
+  it("stays while it is subscribed, also while the supervisor is away", async () => {
+    const served = serve();
+    const client = await served.client();
+    const program = run(served, "subscribes");
+    await until(() => program.said().includes("subscribed"), { what: "the subscription" });
+    await client.publish("tell", 1);
+    await until(() => program.said().includes("heard 1"), { what: "the message" });
+    await served.stop();
+    served.start();
+    const told = async (): Promise<boolean> => {
+      await client.publish("tell", 2);
+      return program.said().includes("heard 2");
+    };
+    await until(told, { what: "a message over the next connection" });
+    expect(program.child.exitCode).toBe(null);
+  });
+
+  it("ends when it has unsubscribed", async () => {
+    const program = run(serve(), "unsubscribes");
+    expect(await program.code, program.said()).toBe(0);
+  });
+
+  it("stays for an answer, and ends then", async () => {
+    const served = serve();
+    const client = await served.client();
+    const [asked, gate] = [deferred(), deferred<string>()];
+    await client.reply("ask", () => {
+      asked.resolve();
+      return gate.promise;
+    });
+    const program = run(served, "asks");
+    await asked.promise;
+    gate.resolve("late");
+    expect(await program.code, program.said()).toBe(0);
+    expect(program.said()).toContain("answer late");
+  });
+
+  it("closes in order: what it published has come, and it ends", async () => {
+    const served = serve();
+    const client = await served.client();
+    const heard = deferred<unknown>();
+    await client.subscribe("fixture", heard.resolve);
+    const program = run(served, "closes");
+    expect(await heard.promise).toBe("before the close");
+    expect(await program.code, program.said()).toBe(0);
+    expect(program.said()).toContain("closed");
+  });
+});
