@@ -17,6 +17,8 @@ const suites = [
   "test/supervisor",
   "test/agent",
   "test/sticky",
+  "test/bus",
+  "test/link",
   "test/cli/background.test.ts",
 ];
 
