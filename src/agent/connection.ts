@@ -8,12 +8,6 @@ import type { Visit } from "./sticky/visit.ts";
 
 const CONNECTION = Symbol("holdfast.connection");
 
-/** A response that is not finished, and when its request came (performance.now()). */
-interface Exchange {
-  readonly response: object;
-  readonly startedAt: number;
-}
-
 export class Connection {
   /** Milliseconds of this process's life at its opening. 32 bits: a small integer costs no memory. */
   openedAt = 0;
@@ -23,47 +17,59 @@ export class Connection {
   isOwn = false;
   /** Null: nothing has been routed on it. */
   visit: Visit | null = null;
-  #response: object | null = null;
+  /** The request that is being answered, and when it came (performance.now()). */
+  #request: object | null = null;
   #startedAt = 0;
-  /** Of a client that does not wait for answers. */
-  #behind: Exchange[] | null = null;
+  /** The same of those behind it: of a client that does not wait for answers. */
+  #behind: Map<object, number> | null = null;
+  #isOver = false;
 
-  /** How many of its responses are not finished. */
-  get unfinished(): number {
-    return this.#response === null ? 0 : 1 + (this.#behind?.length ?? 0);
+  /** How many of its requests are not answered. */
+  get unanswered(): number {
+    return this.#request === null ? 0 : 1 + (this.#behind?.size ?? 0);
   }
 
-  /** False: that had begun before. */
-  begin(response: object): boolean {
-    if (this.#response === null) {
-      this.#response = response;
+  /** False: that had begun before, or the connection is gone. */
+  begin(request: object): boolean {
+    if (this.#isOver || this.#request === request) return false;
+    if (this.#request === null) {
+      this.#request = request;
       this.#startedAt = performance.now();
       return true;
     }
-    if (this.#response === response) return false;
-    this.#behind ??= [];
-    if (this.#behind.some((exchange) => exchange.response === response)) return false;
-    this.#behind.push({ response, startedAt: performance.now() });
+    this.#behind ??= new Map();
+    if (this.#behind.has(request)) return false;
+    this.#behind.set(request, performance.now());
     return true;
   }
 
-  /** When its request came; undefined: it had not begun, or all was forgotten. */
-  finish(response: object): number | undefined {
-    if (this.#response !== response) {
-      const at = this.#behind?.findIndex((exchange) => exchange.response === response) ?? -1;
-      return at < 0 ? undefined : this.#behind?.splice(at, 1)[0]?.startedAt;
+  /** When it came; undefined: it had not begun, or the connection is gone. */
+  finish(request: object): number | undefined {
+    if (this.#request !== request) {
+      const startedAt = this.#behind?.get(request);
+      this.#behind?.delete(request);
+      return startedAt;
     }
     const startedAt = this.#startedAt;
-    const next = this.#behind?.shift();
-    this.#response = next?.response ?? null;
-    if (next) this.#startedAt = next.startedAt;
+    this.#request = null;
+    if (this.#behind !== null) this.#next(this.#behind);
     return startedAt;
   }
 
-  /** Nothing will be finished any more. */
-  forget(): void {
-    this.#response = null;
+  /** Nothing of it will be answered any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#request = null;
     this.#behind = null;
+  }
+
+  #next(behind: Map<object, number>): void {
+    for (const [request, startedAt] of behind) {
+      behind.delete(request);
+      this.#request = request;
+      this.#startedAt = startedAt;
+      return;
+    }
   }
 }
 

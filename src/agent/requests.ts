@@ -65,7 +65,8 @@ export class Requests {
     const { socket } = request as { socket: Socket | null };
     if (!socket) return;
     const connection = connectionOf(socket);
-    if (connection.isOwn || !connection.begin(response)) return;
+    // The response's own request: either may come wrapped, and once more.
+    if (connection.isOwn || !connection.begin(response.req)) return;
     this.inFlight += 1;
     if (connection.isWatched) return;
     connection.isWatched = true;
@@ -75,10 +76,10 @@ export class Requests {
   /** A connection is gone: what it had not been answered is aborted. */
   ended(socket: Socket): void {
     const connection = connectionOf(socket);
-    const { unfinished } = connection;
-    connection.forget();
-    this.inFlight -= unfinished;
-    this.aborted += unfinished;
+    const { unanswered } = connection;
+    connection.end();
+    this.inFlight -= unanswered;
+    this.aborted += unanswered;
   }
 
   /** A stream of HTTP/2, which has no channels on Node 20. */
@@ -131,7 +132,7 @@ export class Requests {
   }
 
   #finished(response: ServerResponse, socket: Socket | null): void {
-    const startedAt = socket ? connectionOf(socket).finish(response) : undefined;
+    const startedAt = socket ? connectionOf(socket).finish(response.req) : undefined;
     // One that was not counted, or was aborted.
     if (!socket || startedAt === undefined) return;
     this.inFlight -= 1;

@@ -9,6 +9,7 @@ const SPREAD_MS_PER_STREAM = 10;
 export class StreamEnds {
   readonly #traffic: Traffic;
   readonly #withinMs: number;
+  readonly #latest: number;
   /** When each long-lived stream is to end. */
   readonly #ends = new WeakMap<object, number>();
   /** WebSockets that have been told to close. */
@@ -19,6 +20,7 @@ export class StreamEnds {
   constructor(traffic: Traffic, withinMs: number) {
     this.#traffic = traffic;
     this.#withinMs = withinMs;
+    this.#latest = Date.now() + withinMs / 2;
   }
 
   /** What is left ends now. */
@@ -42,7 +44,7 @@ export class StreamEnds {
   /** Its instant is at random within a window that grows with the number of open connections. */
   isDue(stream: object, now: number, open: number): boolean {
     const spread = Math.min(this.#withinMs / 2, open * SPREAD_MS_PER_STREAM);
-    const at = this.#ends.get(stream) ?? now + Math.random() * spread;
+    const at = this.#ends.get(stream) ?? Math.min(now + Math.random() * spread, this.#latest);
     this.#ends.set(stream, at);
     return this.#isHurried || at <= now;
   }

@@ -6,7 +6,7 @@
 
 /** Agents beat this often. */
 export const BEAT_EVERY_MS = 1000;
-/** How long the debugger, which knows more, is waited for before silence alone decides. */
+/** How long the debugger, which knows more, is waited for before silence alone decides; longer while it is being asked. */
 const DEBUGGER_GRACE_MS = 2000;
 /** What may be waited out gets this many times the hang timeout. */
 const PATIENCE = 3;

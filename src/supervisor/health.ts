@@ -82,8 +82,9 @@ export class AppHealth {
 
   /** Asks its debugger where it stands: by the time its silence is too long, that is known. */
   async #inspect(id: number, { process, signs, output }: RunningWorker): Promise<void> {
-    if (signs.isInspected || signs.inspector === "off" || process.pid === null) return;
-    const { beats, inspector } = signs;
+    if (signs.isInspected || signs.isBeingInspected || signs.inspector === "off") return;
+    if (process.pid === null) return;
+    const { beats, gaps, inspector } = signs;
     // One that has not said yet what the signal does to it must at least survive it.
     if (inspector === null && catchesSignal(process.pid, SIGUSR1) !== true) return;
     signs.isInspected = true;
@@ -98,6 +99,7 @@ export class AppHealth {
       },
     });
     signs.isBeingInspected = false;
+    if (found === null && signs.gaps !== gaps) signs.isInspected = false;
     if (found === null || signs.beats !== beats) return;
     signs.told = found.isHeld ? "debugger" : "hung";
     signs.stack = stackIn(found.stack);

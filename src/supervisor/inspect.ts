@@ -65,7 +65,8 @@ async function opened({ pid, lastLines, open }: Inspected): Promise<string | nul
     const addresses = addressesIn(lastLines());
     const url = addresses.find((found) => !before.includes(found) && isOf(found, pid));
     if (url !== undefined) return url;
-    if (isOver) return null;
+    // It was open already: then nothing new is said.
+    if (isOver) return before.findLast((found) => isOf(found, pid)) ?? null;
     await pause(LOOK_EVERY_MS);
   }
 }
@@ -130,7 +131,7 @@ async function ask(url: string): Promise<{ stack: string | null; isHeld: boolean
       reject(error);
     });
     socket.on("open", () => say(1, "Debugger.enable"));
-    socket.on("message", (data) => {
+    const hear = (data: unknown): void => {
       const { id, method, params = {} } = JSON.parse(String(data)) as Told;
       if (method === "Debugger.scriptParsed") files.set(params.scriptId ?? "", params.url ?? "");
       else if (method === "Debugger.paused") {
@@ -144,6 +145,16 @@ async function ask(url: string): Promise<{ stack: string | null; isHeld: boolean
           isAsked = true;
           say(2, "Debugger.pause");
         }, NEWS_WITHIN_MS);
+      }
+    };
+    socket.on("message", (data) => {
+      try {
+        hear(data);
+      } catch (error) {
+        // No debugger talks like that.
+        clearTimeout(timer);
+        socket.terminate();
+        reject(error);
       }
     });
   });

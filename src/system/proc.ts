@@ -69,9 +69,12 @@ export function holderOfPort(address: string | null, port: number): Holder | nul
   return holderOf(listenersAt(address, port));
 }
 
-/** Whether it is this process that listens there. */
+/** Whether it is this process that listens there, by a socket that it does not share with ours. */
 export function listensAt(pid: number, address: string, port: number): boolean {
-  return listenersAt(address, port).some((inode) => holds(pid, `socket:[${inode}]`));
+  const links = listenersAt(address, port).map((inode) => `socket:[${inode}]`);
+  return links.some(
+    (link) => holds(pid, link) && (pid === process.pid || !holds(process.pid, link)),
+  );
 }
 
 /** Inodes of sockets. */

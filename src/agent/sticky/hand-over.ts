@@ -100,7 +100,8 @@ export class HandOver {
       const head = bytes.toString("base64");
       const message = { t: "hand" as const, id, to: to.worker, key, head };
       this.#channel.send(message, handle, (error) => {
-        if (error) this.#return(id);
+        // Not within this call: all that waits may follow, one inside the other.
+        if (error) process.nextTick(() => this.#return(id));
       });
     }
   }

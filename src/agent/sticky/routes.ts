@@ -119,6 +119,7 @@ export class Routes implements Router {
       failed: () => {
         this.counts.unreachable += 1;
         if (this.#mayIssue) issue(response, this.#cookie(this.#settings.tag, request));
+        this.#parts.traffic.requests.began(request, response);
         emit.call(server, event, request, response);
       },
     });

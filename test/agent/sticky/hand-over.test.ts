@@ -127,6 +127,19 @@ describe("a socket that belongs to another worker", () => {
     socket.close();
   });
 
+  it("a request that is served here because nobody is there counts as one", async () => {
+    const [one, two] = await pair();
+    await using first = one;
+    await using second = two;
+    second.child.kill("SIGKILL");
+    await second.exited;
+    const headers = { cookie: `holdfast=${TAGS[1]}`, connection: "close" };
+    const answer = await fetch(`http://127.0.0.1:${first.port}/`, { headers });
+    await answer.text();
+    await counted(first, "unreachable");
+    await first.beat("one handled", ({ handled, inFlight }) => handled === 1 && inFlight === 0);
+  });
+
   it("stays when its worker is leaving, and gets a new cookie", async () => {
     const [one, two] = await pair();
     await using first = one;
