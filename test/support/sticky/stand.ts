@@ -205,14 +205,14 @@ function ordered(seen: readonly Seen[]): readonly Seen[] {
   ];
 }
 
+/** Without dates: of a second answer, too, which another second may have begun for. */
 function shown(received: Buffer): string {
-  if (received.length > SHOWN_BYTES) {
-    const head = received.indexOf("\r\n\r\n");
-    const rest = received.subarray(head);
-    const digest = createHash("sha256").update(rest).digest("hex");
-    return `${shown(received.subarray(0, head))} ${rest.length} ${digest}`;
-  }
-  return received.toString("latin1").replace(/^date: .*\r\n/gim, "");
+  const text = received.toString("latin1").replace(/^date: .*\r\n/gim, "");
+  if (text.length <= SHOWN_BYTES) return text;
+  const head = text.indexOf("\r\n\r\n");
+  const rest = text.slice(head);
+  const digest = createHash("sha256").update(rest, "latin1").digest("hex");
+  return `${text.slice(0, head)} ${rest.length} ${digest}`;
 }
 
 /** What is another each time, in words where it is what it should be. */
