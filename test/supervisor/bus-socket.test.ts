@@ -12,10 +12,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createConnection } from "node:net";
+import { createConnection, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HoldfastError } from "../../src/errors.ts";
 import { type BusSocket, openBusSocket } from "../../src/supervisor/bus/socket.ts";
 import { sweepRunFolder } from "../../src/supervisor/peer-folder.ts";
@@ -38,6 +38,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  vi.restoreAllMocks();
   for (const socket of open.splice(0)) socket.close();
   if (systemTemp === undefined) delete process.env.TMPDIR;
   else process.env.TMPDIR = systemTemp;
@@ -54,6 +55,16 @@ function opened(run: string | null, owner = OURS as { uid: number | null; gid: n
   });
   if (socket) open.push(socket);
   return socket as BusSocket;
+}
+
+/** Does something the moment a socket is there. */
+function afterListen(act: (path: string) => void): void {
+  const { listen } = Server.prototype;
+  vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server, ...args) {
+    Reflect.apply(listen, this, args);
+    act((args[0] as { path: string }).path);
+    return this;
+  });
 }
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
@@ -113,6 +124,28 @@ describe("the socket of the bus", () => {
       code: "HF_BUS_SOCKET",
       message: expect.stringContaining(nowhere),
     });
+  });
+
+  it("is for its owner alone from the first moment on, whatever the mask", () => {
+    const modes: number[] = [];
+    afterListen((path) => modes.push(modeOf(path)));
+    const mask = process.umask(0);
+    try {
+      opened(join(temp, "run"));
+      opened(null);
+      expect(process.umask()).toBe(0);
+    } finally {
+      process.umask(mask);
+    }
+    expect(modes).toEqual([0o600, 0o600]);
+  });
+
+  it("that is taken away while it is opened is a fault, and leaves nothing", () => {
+    afterListen((path) => rmSync(path));
+    expect(opened(join(temp, "run"))).toBeNull();
+    expect(opened(null)).toBeNull();
+    expect(faults.map(({ code }) => code)).toEqual(["HF_BUS_SOCKET", "HF_BUS_SOCKET"]);
+    expect(readdirSync(temp)).toEqual([]);
   });
 
   it("that a killed supervisor has left is swept from the run folder", async () => {

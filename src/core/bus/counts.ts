@@ -26,7 +26,10 @@ export const BUS_DROPS = [
 ] as const;
 export type BusDrop = (typeof BUS_DROPS)[number];
 
-/** What became of requests; `failed`: the handler threw, or it was too large for who was to answer. */
+/**
+ * What became of requests; `failed`: the handler threw, or it was too large for who was to answer; `cancelled`: who
+ * asked has given up, which it also does when its own time is over, or is gone.
+ */
 export const BUS_RESULTS = [
   "answered",
   "failed",
@@ -34,6 +37,7 @@ export const BUS_RESULTS = [
   "worker_lost",
   "timeout",
   "overloaded",
+  "cancelled",
 ] as const;
 export type BusResult = (typeof BUS_RESULTS)[number];
 

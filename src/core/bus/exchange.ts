@@ -30,18 +30,7 @@ import type {
   Target,
 } from "./terms.ts";
 
-export type {
-  Ask,
-  ExchangeLimits,
-  ExchangeSizes,
-  FailureCode,
-  IsFull,
-  Member,
-  MemberState,
-  Outcome,
-  Subscription,
-  Target,
-} from "./terms.ts";
+export type * from "./terms.ts";
 
 const MOST_HELD = 1_000;
 const MOST_HELD_BYTES = 16 * 1024 * 1024;
@@ -134,12 +123,13 @@ export class Exchange {
     subject: string,
     key: string | undefined,
     isFull: IsFull,
+    bytes = 0,
   ): readonly Target[] {
     const { everyone, groups } = this.#routes.listeners(subject);
     if (groups.length === 0) return everyone;
     const targets = everyone.slice();
     for (const group of groups) {
-      const seat = seatForPublish(group, key, isFull);
+      const seat = seatForPublish(group, key, isFull, bytes);
       countDelivery(seat);
       targets.push(seat.target);
     }
@@ -205,6 +195,11 @@ export class Exchange {
   /** When `expire` is to be called, in ms; null: nothing waits. */
   nextDeadline(): number | null {
     return this.#deadlines.first()?.deadline ?? null;
+  }
+
+  /** Requests their senders have given up, from the start; of a gather each member counts. */
+  get cancelled(): number {
+    return this.#requests.cancelled;
   }
 
   senderOf(member: number): Member | undefined {

@@ -27,17 +27,27 @@ export function newGroup(seats: readonly Seat[], start: number): Group {
  * Who gets a publish: somebody who is not full if there is one, else the one whose turn it is (it waits for it). A
  * key's owner gets it, full or not: the messages of a key keep their order. Only for groups with seats.
  */
-export function seatForPublish(group: Group, key: string | undefined, isFull: IsFull): Seat {
+export function seatForPublish(
+  group: Group,
+  key: string | undefined,
+  isFull: IsFull,
+  bytes: number,
+): Seat {
   if (group.by === "key" && key !== undefined) return ownerOf(group, key, group.members);
-  return (next(group, isFull) ?? next(group, nobody)) as Seat;
+  return (next(group, isFull, bytes) ?? next(group, nobody, bytes)) as Seat;
 }
 
 /** Who gets a request; null: all are full. */
-export function seatForRequest(group: Group, key: string | undefined, isFull: IsFull): Seat | null {
-  if (group.by !== "key" || key === undefined) return next(group, isFull);
+export function seatForRequest(
+  group: Group,
+  key: string | undefined,
+  isFull: IsFull,
+  bytes: number,
+): Seat | null {
+  if (group.by !== "key" || key === undefined) return next(group, isFull, bytes);
   const owner = ownerOf(group, key, group.members);
-  if (!isFull(owner.target.member)) return owner;
-  const free = group.members.filter((member) => !isFull(member));
+  if (!isFull(owner.target.member, bytes)) return owner;
+  const free = group.members.filter((member) => !isFull(member, bytes));
   return free.length === 0 ? null : ownerOf(group, key, free);
 }
 
@@ -50,17 +60,17 @@ function ownerOf(group: Group, key: string, members: readonly number[]): Seat {
   return group.seats[group.members.indexOf(slotOf(key, members))] as Seat;
 }
 
-function next(group: Group, isFull: IsFull): Seat | null {
-  return group.by === "idle" ? idlest(group, isFull) : inTurn(group, isFull);
+function next(group: Group, isFull: IsFull, bytes: number): Seat | null {
+  return group.by === "idle" ? idlest(group, isFull, bytes) : inTurn(group, isFull, bytes);
 }
 
-function inTurn(group: Group, isFull: IsFull): Seat | null {
+function inTurn(group: Group, isFull: IsFull, bytes: number): Seat | null {
   const { seats } = group;
   let at = group.next;
   for (let tried = 0; tried < seats.length; tried += 1) {
     const seat = seats[at] as Seat;
     at = at + 1 < seats.length ? at + 1 : 0;
-    if (isFull(seat.target.member)) continue;
+    if (isFull(seat.target.member, bytes)) continue;
     group.next = at;
     return seat;
   }
@@ -68,7 +78,7 @@ function inTurn(group: Group, isFull: IsFull): Seat | null {
 }
 
 /** The one with the least under way; among equals it goes by turns. */
-function idlest(group: Group, isFull: IsFull): Seat | null {
+function idlest(group: Group, isFull: IsFull, bytes: number): Seat | null {
   const { seats } = group;
   let best: Seat | null = null;
   let least = Number.POSITIVE_INFINITY;
@@ -77,7 +87,7 @@ function idlest(group: Group, isFull: IsFull): Seat | null {
     const seat = seats[at] as Seat;
     const load = seat.standing.works.size + seat.standing.deliveries;
     at = at + 1 < seats.length ? at + 1 : 0;
-    if (load >= least || isFull(seat.target.member)) continue;
+    if (load >= least || isFull(seat.target.member, bytes)) continue;
     best = seat;
     least = load;
     group.next = at;

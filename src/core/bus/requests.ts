@@ -24,6 +24,7 @@ export class Requests {
   readonly #works = new Map<number, Work>();
   #last = 0;
   #open = 0;
+  #cancelled = 0;
 
   /** `most`: how many exchanges may be under way at once. */
   constructor(shared: Shared, most: number) {
@@ -39,6 +40,11 @@ export class Requests {
   /** How many exchanges are under way: one for each member that works on one. */
   get working(): number {
     return this.#works.size;
+  }
+
+  /** How many were given up by who asked, from the start; of a gather each member counts. */
+  get cancelled(): number {
+    return this.#cancelled;
   }
 
   /** A new request. */
@@ -57,7 +63,7 @@ export class Requests {
     if (group.seats.length === 0) this.#wait(request, out);
     else if (request.isGather) this.#askAll(request, group.seats, isFull, out);
     else {
-      const seat = seatForRequest(group, request.key, isFull);
+      const seat = seatForRequest(group, request.key, isFull, request.bytes);
       if (seat !== null && this.#works.size < this.#most) this.#ask(request, seat, out);
       else this.#fail(request, request.lost ? "WORKER_LOST" : "OVERLOADED", request.lost, out);
     }
@@ -77,6 +83,7 @@ export class Requests {
 
   /** Nobody waits for it any more: whoever works on it is told. */
   cancel(request: Request, out: Outcome[]): void {
+    this.#cancelled += Math.max(1, request.works.size);
     this.#cancelWorks(request, out);
     this.#end(request);
   }
@@ -123,7 +130,7 @@ export class Requests {
       return;
     }
     for (const [{ member }, seat] of first) {
-      if (isFull(member.id)) this.#tell(request, "OVERLOADED", member, false, out);
+      if (isFull(member.id, request.bytes)) this.#tell(request, "OVERLOADED", member, false, out);
       else this.#ask(request, seat, out);
     }
     this.#settle(request, out);

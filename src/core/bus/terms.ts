@@ -100,8 +100,8 @@ export type Outcome =
       readonly payload: unknown;
     };
 
-/** Whether a member cannot take more now (its window is spent). */
-export type IsFull = (member: number) => boolean;
+/** Whether a member cannot take so many bytes more now (its window is spent). */
+export type IsFull = (member: number, bytes: number) => boolean;
 
 /** Bounds of what is kept. */
 export interface ExchangeLimits {

@@ -23,6 +23,8 @@ const TAKEN: Admission<never> = { isTaken: true, dropped: [] };
 const REJECTED: Admission<never> = { isTaken: false, dropped: [] };
 /** So many that have left are forgotten at once. */
 const FORGET_FROM = 1024;
+/** What waits with its publishers, beyond `maxBytes`: many of them, or one that comes again and again, have an end. */
+const WITHHELD_MAX_BYTES = 16 * 1024 * 1024;
 
 /** First in, first out. One alone may be larger than `maxBytes`: it would never get through otherwise. */
 export class Waiting<T> {
@@ -55,10 +57,11 @@ export class Waiting<T> {
     return this.size > 0 && this.#bytes + bytes > this.#maxBytes;
   }
 
-  push(item: T, bytes: number): Admission<T> {
+  /** `isWithheld`: where the policy is `wait`, whether the publisher waits with it. If not, it makes its own room. */
+  push(item: T, bytes: number, isWithheld = true): Admission<T> {
     const isOver = this.isOver(bytes);
     if (isOver && this.policy === "reject") return REJECTED;
-    const dropped = isOver && this.policy === "drop-oldest" ? this.#makeRoom(bytes) : [];
+    const dropped = isOver ? this.#makeRoom(bytes, this.#most(isWithheld)) : [];
     this.#entries.push({ item, bytes });
     this.#bytes += bytes;
     return dropped.length > 0 ? { isTaken: true, dropped } : TAKEN;
@@ -82,8 +85,15 @@ export class Waiting<T> {
     return this.#shiftWhile(() => true);
   }
 
-  #makeRoom(bytes: number): readonly T[] {
-    return this.#shiftWhile(() => this.isOver(bytes));
+  /** What may wait when one more has come. */
+  #most(isWithheld: boolean): number {
+    if (this.policy !== "wait") return this.#maxBytes;
+    // What waits on its publishers' account does not go for something that waits on nobody's.
+    return isWithheld ? this.#maxBytes + WITHHELD_MAX_BYTES : Math.max(this.#maxBytes, this.#bytes);
+  }
+
+  #makeRoom(bytes: number, most: number): readonly T[] {
+    return this.#shiftWhile(() => this.#bytes + bytes > most);
   }
 
   #shiftWhile(isMore: () => boolean): readonly T[] {

@@ -82,10 +82,9 @@ export class Bus {
     return this.#sockets.get("")?.path ?? null;
   }
 
-  /** What happens to workers, as listeners are told it. */
-  get hear(): Emit {
-    return this.#lifecycle.hear;
-  }
+  /** What happens to workers, as listeners are told it. It throws nothing: whoever tells it has other things to do. */
+  readonly hear: Emit = (name, ...event) =>
+    this.#safely(`the event ${name}`, () => this.#lifecycle.hear(name, ...event));
 
   /** What a worker about to start needs to come to the bus; null where there is no socket for it. */
   admit(worker: Worker, owner: Owner): BusSettings | null {
@@ -99,7 +98,7 @@ export class Bus {
     const known = this.#roster.forget(worker);
     if (!known) return;
     for (const client of [...known.clients]) {
-      this.#leave(client);
+      this.#safely("a worker that is gone", () => this.#leave(client));
       client.link.destroy("its worker is gone");
     }
   }
@@ -126,7 +125,7 @@ export class Bus {
   }
 
   #newRouter(): Router {
-    const router = new Router(this.counts);
+    const router = new Router(this.counts, (what, error) => this.#bug(what, error));
     router.join(SUPERVISOR, "ready", null);
     return router;
   }
@@ -160,7 +159,7 @@ export class Bus {
       closed: (client) => {
         this.#clients.delete(client);
         this.#reception.gone(client);
-        this.#leave(client);
+        this.#safely("a connection that is closed", () => this.#leave(client));
       },
     };
     const client = new Client(socket, port);
@@ -188,10 +187,23 @@ export class Bus {
     try {
       this.#router.hear(client, frame);
     } catch (error) {
-      const what = `a frame of kind ${frame.kind} on the bus: ${(error as Error).message}`;
-      this.#fault("bug", new HoldfastError("HF_BUG", { what }, { cause: error }));
+      this.#bug(`a frame of kind ${frame.kind} on the bus`, error);
       client.link.destroy("the supervisor could not handle what it said");
     }
+  }
+
+  /** Where nobody else would catch it, and the supervisor would end. */
+  #safely(what: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#bug(what, error);
+    }
+  }
+
+  #bug(where: string, error: unknown): void {
+    const what = `${where}: ${(error as Error).message}`;
+    this.#fault("bug", new HoldfastError("HF_BUG", { what }, { cause: error }));
   }
 
   #leave(client: Client): void {

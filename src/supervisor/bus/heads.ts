@@ -8,6 +8,9 @@ import type { BusFrame, Head } from "../../link/bus-frames.ts";
 const DEFAULT_TIMEOUT_MS = 5000;
 const LONGEST_MS = 2 ** 31 - 1;
 const LONGEST_TEXT = 255;
+const HEADERS_MAX_BYTES = 16 * 1024;
+/** A cause has a cause; more than so many tell nothing. */
+const DEEPEST_CAUSE = 8;
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const LARGEST_MAX_BYTES = 1024 ** 3;
 const BYS = ["turns", "idle", "key"] as const;
@@ -15,15 +18,23 @@ const BYS = ["turns", "idle", "key"] as const;
 /** Subjects below it are the supervisor's. */
 const OWN = "sys.";
 
+/** Flat: whatever is passed on in a head has to be packed again, and deep values overflow the stack. */
+export type Headers = Readonly<Record<string, string>>;
+
 export interface SubscribeHead {
   readonly subscription: Subscription;
   readonly policy: Policy;
   readonly maxBytes: number;
 }
 
+/** Whether the supervisor alone publishes it. */
+export function isOwnSubject(subject: string): boolean {
+  return subject.startsWith(OWN);
+}
+
 /** What is wrong with the subject of something to be published, as the end of a sentence; null: nothing. */
 export function publishFault(subject: string): string | null {
-  if (subject.startsWith(OWN)) return "what begins with sys. is published by the supervisor alone";
+  if (isOwnSubject(subject)) return "what begins with sys. is published by the supervisor alone";
   return subjectFault(subject);
 }
 
@@ -60,9 +71,28 @@ export function keyOf(head: Head | null): string | undefined {
   return textOf(head?.key);
 }
 
-export function headersOf(head: Head | null): Head | undefined {
+/** Those that are an object of strings, and not too long. */
+export function headersOf(head: Head | null): Headers | undefined {
   const headers = head?.headers;
-  return typeof headers === "object" && headers !== null ? (headers as Head) : undefined;
+  if (typeof headers !== "object" || headers === null || Array.isArray(headers)) return undefined;
+  if (!Object.values(headers).every((value) => typeof value === "string")) return undefined;
+  const isShort = Buffer.byteLength(JSON.stringify(headers)) <= HEADERS_MAX_BYTES;
+  return isShort ? (headers as Headers) : undefined;
+}
+
+/** What a handler threw: the fields an error has, and its causes as far as they tell something. */
+export function thrownOf(error: unknown, depth = 0): Head {
+  if (typeof error !== "object" || error === null) return {};
+  const { name, message, code, stack, cause } = error as Head;
+  const isCode = typeof code === "string" || typeof code === "number";
+  const hasCause = typeof cause === "object" && cause !== null && depth < DEEPEST_CAUSE;
+  return {
+    ...(typeof name === "string" ? { name } : {}),
+    ...(typeof message === "string" ? { message } : {}),
+    ...(isCode ? { code } : {}),
+    ...(typeof stack === "string" ? { stack } : {}),
+    ...(hasCause ? { cause: thrownOf(cause, depth + 1) } : {}),
+  };
 }
 
 /** A text that is not empty and not long. */

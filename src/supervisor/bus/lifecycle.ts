@@ -57,7 +57,7 @@ export class Lifecycle {
     for (const subject of [...this.#newest.keys()]) {
       if (!subject.startsWith(start)) continue;
       this.#newest.delete(subject);
-      this.#port.router().forget(subject);
+      this.#port.router().lastValues.delete(subject);
     }
   }
 
@@ -96,7 +96,7 @@ export class Lifecycle {
     if (worker < (this.#newest.get(subject) ?? 0)) return;
     this.#newest.set(subject, worker);
     const present = parcelOf(subject, body);
-    router.retain(present);
+    router.lastValues.set(present);
     router.publish(present, 0);
   }
 }

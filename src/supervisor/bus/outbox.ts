@@ -5,7 +5,8 @@
 
 import type { BusCounts, BusDrop } from "../../core/bus/counts.ts";
 import type { Subscription } from "../../core/bus/exchange.ts";
-import { matches } from "../../core/bus/subjects.ts";
+import { Line, type Place } from "../../core/bus/line.ts";
+import { SubjectTree } from "../../core/bus/subjects.ts";
 import { type Policy, Waiting } from "../../core/bus/waiting.ts";
 import { BUS } from "../../link/bus-frames.ts";
 import type { BusLink } from "../../link/bus-link.ts";
@@ -16,6 +17,8 @@ import { bytesOf, type Credit, own, type Parcel } from "./parcel.ts";
 const FETCHED = 0xffff_ffff;
 /** Questions for retained values that one client may have open. */
 const FETCHES_MAX = 16;
+/** Of all subscriptions together: what waits for one client, whatever each of them may have. */
+const WAITING_MAX_BYTES = 64 * 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 interface Seat {
@@ -23,13 +26,21 @@ interface Seat {
   readonly waiting: Waiting<Item>;
 }
 
-/** What waits; without a parcel: the end of a fetch. */
+/** A message that waits. */
 interface Item {
   readonly order: number;
   readonly to: number;
+  readonly parcel: Parcel;
+  readonly credit: Credit | null;
+  readonly waiting: Waiting<Item>;
+  place: Place<Item> | null;
+}
+
+/** A retained value that waits, or without a parcel the end of a fetch. */
+interface Fetched {
+  readonly order: number;
   readonly id: number;
   readonly parcel: Parcel | null;
-  readonly credit: Credit | null;
 }
 
 export interface OutboxPort {
@@ -42,13 +53,16 @@ export interface OutboxPort {
 export class Outbox {
   readonly #port: OutboxPort;
   readonly #seats = new Map<number, Seat>();
-  readonly #fetched = new Waiting<Item>("wait", Number.POSITIVE_INFINITY);
-  /** Queues in which something waits. */
-  readonly #busy = new Set<Waiting<Item>>();
+  /** Those that get what is for everyone. */
+  readonly #listening = new SubjectTree<Seat>();
+  /** What waits for all of them, in the order it came. */
+  readonly #line = new Line<Item>();
+  readonly #fetched = new Waiting<Fetched>("wait", Number.POSITIVE_INFINITY);
   /** Deliveries to queues that are not worked off: up to which byte of all that was sent. */
   readonly #underWay: { readonly to: number; readonly upTo: number }[] = [];
   #order = 0;
   #fetches = 0;
+  #waitingBytes = 0;
   #sentBytes = 0;
   #workedBytes = 0;
 
@@ -62,13 +76,14 @@ export class Outbox {
 
   /** Something waits: what comes now has to wait, too. */
   get isFull(): boolean {
-    return this.#busy.size > 0;
+    return this.#line.first !== null || this.#fetched.size > 0;
   }
 
   open(subscription: Subscription, policy: Policy, maxBytes: number): void {
     this.close(subscription.number);
-    const waiting = new Waiting<Item>(policy, maxBytes);
-    this.#seats.set(subscription.number, { subscription, waiting });
+    const seat = { subscription, waiting: new Waiting<Item>(policy, maxBytes) };
+    this.#seats.set(subscription.number, seat);
+    if (isForAll(subscription)) this.#listening.add(subscription.pattern, seat);
   }
 
   /** Drops what waits for the subscription. */
@@ -76,7 +91,7 @@ export class Outbox {
     const seat = this.#seats.get(number);
     if (!seat) return;
     this.#seats.delete(number);
-    this.#busy.delete(seat.waiting);
+    if (isForAll(seat.subscription)) this.#listening.remove(seat.subscription.pattern, seat);
     for (const item of seat.waiting.clear()) this.#drop(item, "gone");
   }
 
@@ -88,10 +103,8 @@ export class Outbox {
     if (!this.isFull && this.#offer(to, 0, parcel)) return true;
     if (to !== 0) return this.#wait(to, this.#seats.get(to), parcel, withhold);
     let isTaken = true;
-    for (const [number, seat] of this.#seats) {
-      const { kind, queue, pattern } = seat.subscription;
-      if (kind !== "listen" || queue !== null || !matches(pattern, parcel.subject)) continue;
-      isTaken = this.#wait(number, seat, parcel, withhold) && isTaken;
+    for (const seat of this.#listening.search(parcel.subject)) {
+      isTaken = this.#wait(seat.subscription.number, seat, parcel, withhold) && isTaken;
     }
     return isTaken;
   }
@@ -102,22 +115,27 @@ export class Outbox {
     this.#fetches += 1;
     for (const parcel of [...parcels, null]) {
       this.#order += 1;
-      this.#fetched.push({ order: this.#order, to: FETCHED, id, parcel, credit: null }, 0);
+      this.#fetched.push({ order: this.#order, id, parcel }, 0);
     }
-    this.#busy.add(this.#fetched);
     this.flush();
     return true;
   }
 
   /** The window has opened: what waited longest goes first. */
   flush(): void {
-    for (let queue = this.#oldest(); queue; queue = this.#oldest()) {
-      const item = queue.next as Item;
-      if (item.parcel === null) this.#endFetch(item.id);
-      else if (!this.#offer(item.to, item.id, item.parcel)) return;
-      queue.shift();
-      if (queue.size === 0) this.#busy.delete(queue);
-      item.credit?.release();
+    for (;;) {
+      const item = this.#line.first;
+      const fetched = this.#fetched.next;
+      if (fetched && (!item || fetched.order < item.order)) {
+        if (fetched.parcel === null) this.#endFetch(fetched.id);
+        else if (!this.#offer(FETCHED, fetched.id, fetched.parcel)) return;
+        this.#fetched.shift();
+      } else {
+        if (!item || !this.#offer(item.to, 0, item.parcel)) return;
+        item.waiting.shift();
+        this.#left(item);
+        item.credit?.release();
+      }
     }
   }
 
@@ -139,7 +157,6 @@ export class Outbox {
   clear(): void {
     for (const number of [...this.#seats.keys()]) this.close(number);
     this.#fetched.clear();
-    this.#busy.clear();
   }
 
   #wait(
@@ -152,22 +169,37 @@ export class Outbox {
     own(parcel);
     this.#order += 1;
     const { waiting } = seat;
-    const isOver = waiting.isOver(bytesOf(parcel));
-    const credit = isOver && waiting.policy === "wait" ? withhold() : null;
-    const item = { order: this.#order, to, id: 0, parcel, credit };
-    const { isTaken, dropped } = waiting.push(item, bytesOf(parcel));
+    const bytes = bytesOf(parcel);
+    const credit = waiting.isOver(bytes) && waiting.policy === "wait" ? withhold() : null;
+    const item: Item = { order: this.#order, to, parcel, credit, waiting, place: null };
+    const { isTaken, dropped } = waiting.push(item, bytes, credit !== null);
     for (const each of dropped) this.#drop(each, "oldest");
-    if (!isTaken) this.#drop(item, "rejected");
-    if (waiting.size > 0) this.#busy.add(waiting);
-    return isTaken;
+    if (!isTaken) {
+      this.#drop(item, "rejected");
+      return false;
+    }
+    item.place = this.#line.add(item);
+    this.#waitingBytes += bytes;
+    this.#dropBeyondTotal();
+    return true;
   }
 
-  #oldest(): Waiting<Item> | undefined {
-    let oldest: Waiting<Item> | undefined;
-    for (const queue of this.#busy) {
-      if (!oldest || (queue.next?.order ?? 0) < (oldest.next?.order ?? 0)) oldest = queue;
+  #dropBeyondTotal(): void {
+    while (this.#waitingBytes > WAITING_MAX_BYTES) {
+      const oldest = this.#line.first;
+      // It is the first of its own subscription as well.
+      oldest?.waiting.shift();
+      if (!oldest) return;
+      this.#drop(oldest, "oldest");
     }
-    return oldest;
+  }
+
+  /** It waits no more. */
+  #left(item: Item): void {
+    if (!item.place) return;
+    this.#line.remove(item.place);
+    item.place = null;
+    this.#waitingBytes -= bytesOf(item.parcel);
   }
 
   /** False: its window is spent. What it would not take at all is dropped. */
@@ -194,9 +226,15 @@ export class Outbox {
     this.#port.link.send(end);
   }
 
-  #drop({ to, credit }: Item, why: BusDrop): void {
+  #drop(item: Item, why: BusDrop): void {
+    this.#left(item);
     this.#port.counts.dropped[why] += 1;
-    credit?.release();
-    this.#port.worked(to);
+    item.credit?.release();
+    this.#port.worked(item.to);
   }
+}
+
+/** All such of a client share its target 0. */
+function isForAll({ kind, queue }: Subscription): boolean {
+  return kind === "listen" && queue === null;
 }

@@ -26,6 +26,32 @@ export function own(parcel: Parcel): void {
   parcel.isOwned = true;
 }
 
+/** On whose account the frame is that is being published. */
+export class Account {
+  #publishing: { readonly link: BusLink; readonly bytes: number } | null = null;
+  #credit: Credit | null = null;
+
+  /** Publishes a frame of so many bytes in `act`. Its credit goes back after that, or once nobody withholds it. */
+  during<T>(link: BusLink, bytes: number, act: () => T): T {
+    this.#publishing = { link, bytes };
+    try {
+      return act();
+    } finally {
+      if (this.#credit) this.#credit.release();
+      else link.worked(bytes);
+      this.#credit = null;
+      this.#publishing = null;
+    }
+  }
+
+  /** The publisher's credit is held back until what waits of it has left. Null: nobody can be made to wait. */
+  readonly withhold = (): Credit | null => {
+    if (!this.#publishing) return null;
+    this.#credit ??= new Credit(this.#publishing.link, this.#publishing.bytes);
+    return this.#credit.hold();
+  };
+}
+
 /** A publisher's credit for one frame: given back when nobody withholds it any more. */
 export class Credit {
   readonly #link: BusLink;

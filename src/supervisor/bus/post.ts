@@ -4,21 +4,21 @@ import type { BusCounts, BusResult } from "../../core/bus/counts.ts";
 import type { Exchange, FailureCode, Member, Outcome } from "../../core/bus/exchange.ts";
 import { BUS, type Head, packHead } from "../../link/bus-frames.ts";
 import { type Client, type Sender, senderOf } from "./client.ts";
-import { headersOf } from "./heads.ts";
+import type { Headers } from "./heads.ts";
 import type { Parcel } from "./parcel.ts";
 
 /** What a request carries. */
 export interface Asked {
   readonly format: number;
   readonly body: Buffer;
-  readonly head: Head | null;
+  readonly headers: Headers | undefined;
 }
 
 /** What an exchange is answered with. */
 export type Answered =
   | { readonly kind: "reply"; readonly format: number; readonly body: Buffer }
   /** What its handler threw. */
-  | { readonly kind: "thrown"; readonly error: Head | null }
+  | { readonly kind: "thrown"; readonly error: Head }
   /** It was never sent. */
   | { readonly kind: "refused"; readonly failed: Failed };
 
@@ -33,6 +33,8 @@ export interface PostPort {
   readonly clients: ReadonlyMap<number, Client>;
   readonly counts: BusCounts;
   deliver(member: number, to: number, parcel: Parcel): void;
+  /** A fault of ours. */
+  bug(what: string, error: unknown): void;
 }
 
 const MESSAGES: Readonly<Record<FailureCode, string>> = {
@@ -55,13 +57,25 @@ export function failureHead({ code, message }: Failed): Head {
 
 export class Post {
   readonly #port: PostPort;
+  /** Of what the exchange has counted, what is in the bus's counts already. */
+  #cancelled = 0;
 
   constructor(port: PostPort) {
     this.#port = port;
   }
 
+  /** Throws nothing: who causes an outcome is seldom the one whom it concerns. */
   carryOut(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) this.#send(outcome);
+    const { counts, exchange } = this.#port;
+    counts.requests.cancelled += exchange.cancelled - this.#cancelled;
+    this.#cancelled = exchange.cancelled;
+    for (const outcome of outcomes) {
+      try {
+        this.#send(outcome);
+      } catch (error) {
+        this.#port.bug(`"${outcome.kind}" for a member of the bus`, error);
+      }
+    }
   }
 
   /** Null for one that is gone. */
@@ -92,8 +106,7 @@ export class Post {
 
   #ask(outcome: Extract<Outcome, { kind: "ask" }>): void {
     const { member, to, exchange, subject, deadline, attempt, payload } = outcome;
-    const { format, body, head } = payload as Asked;
-    const headers = headersOf(head);
+    const { format, body, headers } = payload as Asked;
     const timeoutMs = Math.max(0, Math.round(deadline - performance.now()));
     const told = packHead({
       ...{ timeoutMs, attempt, from: this.sender(outcome.from) },

@@ -2,41 +2,45 @@
 
 import type { BusCounts } from "../../core/bus/counts.ts";
 import { Exchange, type Member, type MemberState } from "../../core/bus/exchange.ts";
-import { Retained } from "../../core/bus/retained.ts";
 import { subjectFault } from "../../core/bus/subjects.ts";
 import { BUS, type BusFrame, packHead } from "../../link/bus-frames.ts";
 import type { Client } from "./client.ts";
 import { Due } from "./due.ts";
-import { headersOf, holdOf, keyOf, publishFault, readSubscribe, timeoutOf } from "./heads.ts";
-import { bytesOf, Credit, own, type Parcel } from "./parcel.ts";
+import {
+  headersOf,
+  holdOf,
+  keyOf,
+  publishFault,
+  readSubscribe,
+  thrownOf,
+  timeoutOf,
+} from "./heads.ts";
+import { LastValues } from "./last-values.ts";
+import { Account, bytesOf, own, type Parcel } from "./parcel.ts";
 import { type Answered, type Asked, type Failed, failureHead, Post } from "./post.ts";
 
 /** Subscriptions of one member. */
 const SUBSCRIPTIONS_MAX = 10_000;
 /** What the supervisor adds to the head of a request, generously. */
 const HEAD_BYTES = 512;
-/** Of a body: it is undefined, and what was retained is forgotten. */
-const NONE = 0;
 
 export class Router {
   readonly clients = new Map<number, Client>();
+  readonly lastValues = new LastValues();
   readonly #exchange = new Exchange();
-  readonly #retained = new Retained<Parcel>();
   readonly #counts: BusCounts;
   readonly #post: Post;
   readonly #due: Due;
-  /** About what the frame that is being routed weighs for who gets it. */
-  #weight = 0;
-  /** Of the frame that is being published; null: nobody withholds it. */
-  #credit: Credit | null = null;
-  #publishing: { readonly client: Client; readonly bytes: number } | null = null;
+  readonly #account = new Account();
 
-  constructor(counts: BusCounts) {
+  /** `bug` is told faults of ours: the bus goes on. */
+  constructor(counts: BusCounts, bug: (what: string, error: unknown) => void) {
     this.#counts = counts;
     this.#due = new Due(this.#exchange, (now) => this.#expire(now));
     this.#post = new Post({
       ...{ exchange: this.#exchange, clients: this.clients, counts },
       deliver: (member, to, parcel) => void this.#deliver(member, to, parcel),
+      bug,
     });
   }
 
@@ -58,7 +62,8 @@ export class Router {
     this.clients.delete(client.id);
     this.#counts.members = this.clients.size;
     client.outbox.clear();
-    this.#post.carryOut(this.#exchange.leave(client.id, performance.now(), this.#isFull));
+    const now = performance.now();
+    this.#post.carryOut(this.#exchange.leave(client.id, now, this.#isFullToAsk));
   }
 
   worked(client: Client, to: number): void {
@@ -67,25 +72,11 @@ export class Router {
 
   /** Publishes in the name of the supervisor, or of a client. False: somebody refuses more. */
   publish(parcel: Parcel, from: number, key?: string): { found: boolean; isTaken: boolean } {
-    this.#weight = bytesOf(parcel);
-    const targets = this.#exchange.publish(from, parcel.subject, key, this.#isFull);
+    const { subject } = parcel;
+    const targets = this.#exchange.publish(from, subject, key, this.#isFull, bytesOf(parcel));
     let isTaken = true;
     for (const { member, to } of targets) isTaken = this.#deliver(member, to, parcel) && isTaken;
     return { found: targets.length > 0, isTaken };
-  }
-
-  /** Keeps the subject's last value, or forgets it where it is undefined. False: too much is kept. */
-  retain(parcel: Parcel): boolean {
-    if (parcel.format === NONE) {
-      this.#retained.delete(parcel.subject);
-      return true;
-    }
-    own(parcel);
-    return this.#retained.set(parcel.subject, parcel, bytesOf(parcel));
-  }
-
-  forget(subject: string): void {
-    this.#retained.delete(subject);
   }
 
   close(): void {
@@ -124,12 +115,8 @@ export class Router {
   }
 
   #heardPublish(client: Client, frame: BusFrame): void {
-    this.#publishing = { client, bytes: frame.bytes };
-    const fault = this.#take(client, frame);
-    if (this.#credit) this.#credit.release();
-    else client.link.worked(frame.bytes);
-    this.#credit = null;
-    this.#publishing = null;
+    const take = () => this.#take(client, frame);
+    const fault = this.#account.during(client.link, frame.bytes, take);
     if (frame.id === 0) return;
     if (fault) client.send(BUS.failure, frame.id, failureHead(fault));
     else client.send(BUS.done, frame.id);
@@ -144,7 +131,7 @@ export class Router {
     const headers = headersOf(head);
     const told = headers ? packHead({ headers, from: this.#post.sender(client.id) }) : client.from;
     const parcel: Parcel = { subject, format, head: told, body, isOwned: false };
-    if (head?.retain === true && !this.retain(parcel)) {
+    if (head?.retain === true && !this.lastValues.set(parcel)) {
       return this.#refused("retained", "OVERLOADED", "too much is retained already");
     }
     const { found, isTaken } = this.publish(parcel, client.id, keyOf(head));
@@ -177,10 +164,10 @@ export class Router {
     const idempotent = head?.idempotent === true;
     const hold = head?.hold === true;
     const isKept = idempotent || hold;
-    const asked: Asked = { format, body: isKept ? Buffer.from(body) : body, head };
+    const headers = headersOf(head);
+    const asked: Asked = { format, body: isKept ? Buffer.from(body) : body, headers };
     const key = keyOf(head);
     if (isKept) client.keep(id, bytes);
-    this.#weight = bytes + HEAD_BYTES;
     const outcomes = this.#exchange.request(
       {
         ...{ from: client.id, id, subject, deadline: now + timeoutOf(head) },
@@ -188,7 +175,7 @@ export class Router {
         ...(key === undefined ? {} : { key }),
       },
       now,
-      this.#isFull,
+      this.#isFullToAsk,
     );
     this.#post.carryOut(outcomes);
     if (!isKept) client.link.worked(bytes);
@@ -198,7 +185,9 @@ export class Router {
   #answered(client: Client, { kind, id, format, head, body }: BusFrame): void {
     this.#counts.messages.reply += 1;
     const answer: Answered =
-      kind === BUS.reply ? { kind: "reply", format, body } : { kind: "thrown", error: head };
+      kind === BUS.reply
+        ? { kind: "reply", format, body }
+        : { kind: "thrown", error: thrownOf(head) };
     this.#post.carryOut(this.#exchange.reply(client.id, id, answer));
   }
 
@@ -219,15 +208,14 @@ export class Router {
   }
 
   #fetch(client: Client, { id, subject }: BusFrame): void {
-    const found = this.#retained.match(subject).map(({ value }) => value);
-    if (client.outbox.answer(id, found)) return;
+    if (client.outbox.answer(id, this.lastValues.match(subject))) return;
     const message = "too many questions for retained values are open";
     client.send(BUS.failure, id, failureHead({ code: "OVERLOADED", message }));
   }
 
   #deliver(member: number, to: number, parcel: Parcel): boolean {
     const client = this.clients.get(member);
-    return client ? client.outbox.deliver(to, parcel, this.#withhold) : true;
+    return client ? client.outbox.deliver(to, parcel, this.#account.withhold) : true;
   }
 
   #expire(now: number): void {
@@ -236,14 +224,9 @@ export class Router {
     this.#counts.dropped.lapsed += this.#exchange.sizes().lapsed - lapsed;
   }
 
-  readonly #isFull = (member: number): boolean =>
-    this.clients.get(member)?.isFull(this.#weight) ?? false;
+  readonly #isFull = (member: number, bytes: number): boolean =>
+    this.clients.get(member)?.isFull(bytes) ?? false;
 
-  /** The publisher's credit is held back until what waits of it has left. */
-  readonly #withhold = (): Credit | null => {
-    if (!this.#publishing) return null;
-    const { client, bytes } = this.#publishing;
-    this.#credit ??= new Credit(client.link, bytes);
-    return this.#credit.hold();
-  };
+  readonly #isFullToAsk = (member: number, bytes: number): boolean =>
+    this.#isFull(member, bytes + HEAD_BYTES);
 }

@@ -3,13 +3,16 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import { HoldfastError } from "../../errors.ts";
 import { LONGEST_UNIX_PATH_BYTES } from "../../system/unix-path.ts";
-import { type Owner, openPeerFolder } from "../peer-folder.ts";
+import { type Owner, openPeerFolder, type PeerFolder } from "../peer-folder.ts";
 import { removePath } from "../socket-path.ts";
 
 const NAME = "bus.sock";
 const OWNER_ONLY = 0o600;
+/** What is made with it is for its owner alone, who may read and write it. */
+const OWNER_ONLY_MASK = 0o177;
 const OWNER_ONLY_FOLDER = 0o700;
 
 export interface BusSocket {
@@ -60,38 +63,61 @@ function inRun(run: string, events: SocketEvents): BusSocket | null {
 }
 
 function inFolder(run: string | null, owner: Owner, events: SocketEvents): BusSocket | null {
+  let folder: PeerFolder | null = null;
+  let server: net.Server | null = null;
   try {
-    const folder = openPeerFolder(run, owner);
-    const path = join(folder.path, NAME);
-    const server = listen(path, events);
-    if (!server) {
-      folder.remove();
-      return null;
-    }
-    if (!isOwn(owner)) chownSync(path, owner.uid ?? -1, owner.gid ?? -1);
-    return socketAt(path, server, () => folder.remove());
+    folder = openPeerFolder(run, owner);
+    const { path, remove } = folder;
+    const socket = join(path, NAME);
+    server = listen(socket, events);
+    if (server && !isOwn(owner)) chownSync(socket, owner.uid ?? -1, owner.gid ?? -1);
+    if (server) return socketAt(socket, server, remove);
   } catch (error) {
-    const cause =
-      error instanceof HoldfastError && error.cause instanceof Error ? error.cause : error;
-    const details = { reason: (cause as Error).message };
-    events.fault(new HoldfastError("HF_BUS_SOCKET", details, { cause: error }));
+    server?.close();
+    folder?.remove();
+    events.fault(faultOf(error));
     return null;
   }
+  folder?.remove();
+  return null;
 }
 
-/** Null where it does not listen; why is told on the next turn. */
+function faultOf(error: unknown): HoldfastError {
+  const cause =
+    error instanceof HoldfastError && error.cause instanceof Error ? error.cause : error;
+  const details = { reason: (cause as Error).message };
+  return new HoldfastError("HF_BUS_SOCKET", details, { cause: error });
+}
+
+/** Null where it does not listen, or not for its owner alone; why is told, at the latest on the next turn. */
 function listen(path: string, { connected, fault }: SocketEvents): net.Server | null {
   const server = net.createServer(connected);
   server.on("error", ({ message }) =>
     fault(new HoldfastError("HF_BUS_SOCKET", { reason: message })),
   );
   // At once: the first worker is told of it in this turn. Node listens on paths without waiting for anything.
-  server.listen({ path, exclusive: true });
+  listenMasked(server, path);
   if (!server.listening) return null;
-  chmodSync(path, OWNER_ONLY);
+  try {
+    chmodSync(path, OWNER_ONLY);
+  } catch (error) {
+    server.close();
+    fault(faultOf(error));
+    return null;
+  }
   // It is not what a supervisor lives for.
   server.unref();
   return server;
+}
+
+/** For its owner alone from the first moment on: the mode is the mask's while it is bound. Threads cannot set it. */
+function listenMasked(server: net.Server, path: string): void {
+  const mask = isMainThread ? process.umask(OWNER_ONLY_MASK) : null;
+  try {
+    server.listen({ path, exclusive: true });
+  } finally {
+    if (mask !== null) process.umask(mask);
+  }
 }
 
 function socketAt(path: string, server: net.Server, remove: () => void): BusSocket {

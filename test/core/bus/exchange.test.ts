@@ -252,6 +252,22 @@ describe("request", () => {
     }
   });
 
+  it("is weighed as what it is wherever it may go, also after others have passed", () => {
+    const exchange = exchangeOf(3);
+    join(exchange, [2, 3], "price", reply);
+    const job = { number: 8, pattern: "job", kind: "listen", queue: "q", by: "turns" } as const;
+    exchange.subscribe({ member: 2, ...job }, 0);
+    const weighed: number[] = [];
+    const isFull = (_member: number, bytes: number) => {
+      weighed.push(bytes);
+      return false;
+    };
+    const [asked] = exchange.request(ask({ idempotent: true, bytes: 700 }), 0, isFull);
+    exchange.publish(1, "job", undefined, isFull, 3);
+    exchange.leave((asked as { member: number }).member, 10, isFull);
+    expect(weighed).toEqual([700, 3, 700]);
+  });
+
   it("waits with hold for somebody who replies; an idempotent one also after a loss", () => {
     const exchange = exchangeOf(2);
     const late = ask({ hold: true, idempotent: true });

@@ -283,7 +283,7 @@ export class NaiveExchange {
   #routed(open: Open, isFull: IsFull, outcomes: Outcome[]): void {
     const { ask } = open;
     const there = this.#responders(ask.subject);
-    const free = there.filter((member) => !isFull(member));
+    const free = there.filter((member) => !isFull(member, 0));
     if (there.length === 0) {
       this.#nobody(open, outcomes);
     } else if (ask.all) {

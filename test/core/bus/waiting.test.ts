@@ -30,7 +30,7 @@ describe("what waits for a subscriber", () => {
           }
           const bytes = inside.reduce((sum, each) => sum + each.bytes, 0);
           expect([waiting.size, waiting.bytes]).toEqual([inside.length, bytes]);
-          // One alone may be larger; with "wait" the publishers' own windows are the bound.
+          // One alone may be larger; with "wait" the publishers wait as well.
           if (policy !== "wait" && inside.length > 1) expect(bytes).toBeLessThanOrEqual(100);
         }
         expect(waiting.clear()).toEqual(inside.map(({ item }) => item));
@@ -49,6 +49,16 @@ describe("what waits for a subscriber", () => {
     expect(full("drop-oldest").push("c", 6)).toEqual({ isTaken: true, dropped: ["a", "b"] });
     expect(full("reject").push("c", 1)).toEqual({ isTaken: false, dropped: [] });
     expect(full("wait").push("c", 1)).toEqual({ isTaken: true, dropped: [] });
+  });
+
+  it("of publishers that wait is bounded, too, and grows by nothing that has none", () => {
+    const waiting = new Waiting<string>("wait", 10);
+    for (const item of ["a", "b", "c"]) waiting.push(item, 10);
+    expect(waiting.push("d", 10, false)).toEqual({ isTaken: true, dropped: ["a"] });
+    expect(waiting.push("large", 16 * 1024 * 1024, true).dropped).toEqual(["b", "c"]);
+    const alone = new Waiting<string>("wait", 10);
+    for (const item of ["a", "b"]) alone.push(item, 5);
+    expect(alone.push("c", 6, false)).toEqual({ isTaken: true, dropped: ["a", "b"] });
   });
 
   it("takes one that is larger than all that may wait when nothing else does", () => {

@@ -1,0 +1,42 @@
+/** The last values of subjects: what clients retain, and apart from it what the supervisor itself says. */
+
+import { Retained } from "../../core/bus/retained.ts";
+import { isOwnSubject } from "./heads.ts";
+import { bytesOf, own, type Parcel } from "./parcel.ts";
+
+/** Of a body: it is undefined, and what was retained is forgotten. */
+const NONE = 0;
+
+export class LastValues {
+  readonly #told = new Retained<Parcel>();
+  /** One for each slot of the apps that run: bounded by these, and never crowded out by what clients retain. */
+  readonly #own = new Retained<Parcel>({
+    values: Number.POSITIVE_INFINITY,
+    bytes: Number.POSITIVE_INFINITY,
+  });
+
+  /** Keeps the subject's last value, or forgets it where it is undefined. False: too much is kept. */
+  set(parcel: Parcel): boolean {
+    const { subject, format } = parcel;
+    if (format === NONE) {
+      this.delete(subject);
+      return true;
+    }
+    own(parcel);
+    return this.#of(subject).set(subject, parcel, bytesOf(parcel));
+  }
+
+  delete(subject: string): void {
+    this.#of(subject).delete(subject);
+  }
+
+  /** All whose subject fits the pattern. */
+  match(pattern: string): readonly Parcel[] {
+    const found = [...this.#own.match(pattern), ...this.#told.match(pattern)];
+    return found.map(({ value }) => value);
+  }
+
+  #of(subject: string): Retained<Parcel> {
+    return isOwnSubject(subject) ? this.#own : this.#told;
+  }
+}
