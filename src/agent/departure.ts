@@ -68,6 +68,7 @@ export function createLeave(parts: LeaveParts, settings: AgentSettings): Leave {
       });
       void Promise.all([hooked, drained])
         .then(() => metrics.last())
+        .then(turn)
         .then(raise);
       raiseBefore(timeoutMs);
     },
@@ -76,4 +77,9 @@ export function createLeave(parts: LeaveParts, settings: AgentSettings): Leave {
       raiseBefore(withinMs);
     },
   };
+}
+
+/** What was said last in this turn is written at its end: the bus, for one, collects until then. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

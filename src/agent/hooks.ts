@@ -27,8 +27,6 @@ export interface WorkerHooks {
 
 export interface WorkerBus extends BusSettings {
   readonly worker: number;
-  /** Keeps the process until what it returns is called. */
-  hold(): () => void;
 }
 
 /** Where "holdfast/worker" finds the agent. */
@@ -60,7 +58,7 @@ export function createHooks(
     hooks: {
       slot,
       generation,
-      bus: bus && { ...bus, worker, hold },
+      bus: bus && { ...bus, worker },
       draining: draining.signal,
       onDrain: (stage, hook) => void stages[stage].push(hook),
       onActivate(hook) {

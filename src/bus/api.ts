@@ -107,11 +107,14 @@ export interface CloseOptions {
 }
 
 export interface BusEvents {
-  /** A handler failed that nobody waits for. Without a listener it becomes a warning of the process. */
+  /**
+   * A handler failed that nobody waits for, or a subscription was refused when it was made again. Without a listener
+   * it becomes a warning of the process.
+   */
   error: (error: unknown, message: BusMessage) => void;
   /** The connection is there, for the first time or again. */
   up: () => void;
-  /** The connection is lost; it is tried again. */
+  /** The connection is lost, and is tried again, unless the reason says that it is for good. */
   down: (reason: string) => void;
 }
 
@@ -175,7 +178,10 @@ export interface Bus {
   flush(): Promise<void>;
   /** Gives back what removes the listener. */
   on<Name extends keyof BusEvents>(event: Name, listener: BusEvents[Name]): () => void;
-  /** Takes nothing new, lets handlers and requests end, sends what waits, and disconnects. For good. */
+  /**
+   * Takes no new subscriptions, lets handlers and requests end, sends what waits, and disconnects. For good;
+   * publishing and asking end with it.
+   */
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -54,8 +54,9 @@ export function decodeBody(format: number, bytes: Buffer, subject: string): unkn
   try {
     if (format === FORMAT.json) return JSON.parse(bytes.toString());
     if (format === FORMAT.none) return undefined;
-    if (format === FORMAT.bytes) return owned(bytes);
-    if (format === FORMAT.clone) return deserialize(bytes);
+    // Copies: what came is one memory for all handlers of this process, and larger than what is kept of it.
+    if (format === FORMAT.bytes) return Buffer.from(bytes);
+    if (format === FORMAT.clone) return deserialize(Buffer.from(bytes));
     return decodeTyped(format, bytes);
   } catch (error) {
     throw unusable(subject, error);
@@ -77,11 +78,6 @@ function decodeTyped(format: number, bytes: Buffer): unknown {
   // A copy: what is longer than a byte must begin at a multiple of its length.
   const { buffer } = new Uint8Array(bytes);
   return new Type(buffer);
-}
-
-/** A small part of a large chunk would keep all of the chunk in memory. */
-function owned(bytes: Buffer): Buffer {
-  return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes;
 }
 
 function unusable(subject: string, error: unknown): HoldfastError {

@@ -85,6 +85,11 @@ export class Connection {
     });
   }
 
+  /** There is a connection, or one may come in time for what waits. */
+  get isHopeful(): boolean {
+    return this.#dialled !== null && this.#ended === null && !this.#isOverdue;
+  }
+
   /** Why there is no connection; null: there is one. */
   whyNot(): HoldfastError | null {
     return this.#link ? null : (this.#ended ?? this.#unreachable());

@@ -3,7 +3,7 @@
 import { HoldfastError } from "../errors.ts";
 import { BUS, type BusFrame, type OutgoingFrame } from "../link/bus-frames.ts";
 import { errorOf } from "./failure.ts";
-import type { Parcel } from "./outbox.ts";
+import { type Parcel, waitingBytes } from "./outbox.ts";
 import type { Awaited, Pending } from "./pending.ts";
 
 export interface ErrandTerms {
@@ -19,22 +19,26 @@ export interface ErrandTerms {
 
 export class Errand implements Parcel, Awaited {
   readonly subject: string;
-  readonly bytes: number;
   readonly done: Promise<void>;
   readonly #terms: ErrandTerms;
   readonly #pending: Pending;
+  #bytes: number | null = null;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
 
   constructor(terms: ErrandTerms, pending: Pending) {
     this.subject = terms.subject;
-    this.bytes = terms.frame.body.length + terms.frame.subject.length;
     this.#terms = terms;
     this.#pending = pending;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  get bytes(): number {
+    this.#bytes ??= waitingBytes(this.#terms.frame);
+    return this.#bytes;
   }
 
   frame(): OutgoingFrame {

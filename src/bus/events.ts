@@ -1,5 +1,6 @@
 /** What a program may hear of its bus; an error nobody hears becomes a warning of the process. */
 
+import { inspect } from "node:util";
 import type { BusEvents, BusMessage } from "./api.ts";
 
 export class Events {
@@ -25,16 +26,24 @@ export class Events {
     }
   }
 
-  /** A handler failed that nobody waits for. */
+  /** A handler failed that nobody waits for, or what was subscribed is no longer had. */
   failed(error: unknown, message: BusMessage): void {
     const listeners = [...this.#listeners.error];
     for (const listener of listeners) later(() => listener(error, message));
     if (listeners.length > 0) return;
-    const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.emitWarning(`A handler of the bus failed on "${message.subject}": ${said}`, {
-      type: "HoldfastBusWarning",
-    });
+    // Whatever was thrown: String() throws for what cannot become text.
+    const said = error instanceof Error ? (error.stack ?? error.message) : safely(error);
+    process.emitWarning(
+      `A handler or a subscription of the bus failed on "${message.subject}": ${said}`,
+      {
+        type: "HoldfastBusWarning",
+      },
+    );
   }
+}
+
+function safely(thrown: unknown): string {
+  return typeof thrown === "string" ? thrown : inspect(thrown, { customInspect: false });
 }
 
 /** What a listener throws is an uncaught error of the program, and none of the connection it was told over. */

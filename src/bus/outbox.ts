@@ -1,7 +1,7 @@
 /** What waits for the supervisor to have room. Nothing overtakes: what one sender says comes in its order. */
 
 import { HoldfastError } from "../errors.ts";
-import { BUS, type OutgoingFrame } from "../link/bus-frames.ts";
+import { BUS, measureBusFrame, type OutgoingFrame } from "../link/bus-frames.ts";
 import type { BusLink } from "../link/bus-link.ts";
 import { FrameError } from "../link/frames.ts";
 import type { KeepAlive } from "./keep-alive.ts";
@@ -11,10 +11,13 @@ const WAITS_WITHOUT_LINK_BYTES = 1024 * 1024;
 /** With one: a program that does not wait for its publishes has run so far ahead. */
 const WAITS_BYTES = 16 * 1024 * 1024;
 
+/** What the objects around a frame take, roughly. */
+const PARCEL_BYTES = 200;
+
 /** Something to be sent in its turn, under credit where its kind needs it. */
 export interface Parcel {
   readonly subject: string;
-  /** Roughly, for the bounds. */
+  /** What it takes while it waits, see `waitingBytes`; asked only then, and always the same. */
   readonly bytes: number;
   /** As it is to be sent now; null: it is no longer wanted. */
   frame(): OutgoingFrame | null;
@@ -128,6 +131,11 @@ export class Outbox {
     if (isHeld) this.#keepAlive.hold();
     else this.#keepAlive.release();
   }
+}
+
+/** What a frame counts while it waits: head and all. */
+export function waitingBytes(frame: OutgoingFrame): number {
+  return measureBusFrame(frame).bytes + PARCEL_BYTES;
 }
 
 function overflow(subject: string, isUp: boolean, bytes: number): HoldfastError {

@@ -60,13 +60,13 @@ export class Pending {
     return true;
   }
 
-  /** The connection is gone: fails what cannot be asked twice, gives back what can. */
+  /** The connection is gone: fails what cannot be asked twice, gives back what can. Nothing is awaited then. */
   lost(): readonly Parcel[] {
     const again: Parcel[] = [];
     for (const [number, awaited] of [...this.#awaited]) {
+      this.remove(number);
       const parcel = awaited.lost();
       if (parcel) again.push(parcel);
-      else this.remove(number);
     }
     return again;
   }

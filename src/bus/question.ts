@@ -4,11 +4,15 @@ import { HoldfastError } from "../errors.ts";
 import { BUS, type BusFrame, type OutgoingFrame } from "../link/bus-frames.ts";
 import type { Body } from "./body.ts";
 import { frameOf } from "./frames-out.ts";
-import type { Parcel } from "./outbox.ts";
+import { type Parcel, waitingBytes } from "./outbox.ts";
 import type { Awaited } from "./pending.ts";
 
-/** The supervisor ends a gather at its deadline, and tells who is missing: its word may be a little on the way. */
-const WORD_ARRIVES_MS = 1000;
+/**
+ * The supervisor ends a request at its deadline and says why, of a gather also who is missing: its word may be a
+ * little on the way.
+ */
+const WORD_ARRIVES_MS = 100;
+const GATHERED_ARRIVES_MS = 1000;
 
 export interface Asked {
   readonly number: number;
@@ -38,27 +42,32 @@ export interface QuestionPorts {
 
 export class Question implements Parcel, Awaited {
   readonly subject: string;
-  readonly bytes: number;
   readonly #asked: Asked;
   readonly #ports: QuestionPorts;
   /** On the clock of `performance`. */
   readonly #deadline: number;
   readonly #timer: NodeJS.Timeout;
+  #bytes: number | null = null;
   #isSent = false;
   #isOver = false;
   #wasSentAgain = false;
 
   constructor(asked: Asked, ports: QuestionPorts) {
     this.subject = asked.subject;
-    this.bytes = asked.body.bytes.length + asked.subject.length;
     this.#asked = asked;
     this.#ports = ports;
     this.#deadline = performance.now() + asked.timeoutMs;
-    const waitsMs = asked.timeoutMs + (asked.isForAll ? WORD_ARRIVES_MS : 0);
+    const waitsMs = asked.timeoutMs + (asked.isForAll ? GATHERED_ARRIVES_MS : WORD_ARRIVES_MS);
     this.#timer = setTimeout(() => this.#late(), waitsMs);
     // Whether the process stays for it is said in one place.
     this.#timer.unref();
     asked.signal?.addEventListener("abort", this.#aborted, { once: true });
+  }
+
+  get bytes(): number {
+    const { number, head, body } = this.#asked;
+    this.#bytes ??= waitingBytes(frameOf(BUS.request, number, this.subject, head, body));
+    return this.#bytes;
   }
 
   frame(): OutgoingFrame | null {

@@ -8,7 +8,6 @@ import { encodeBody } from "./body.ts";
 import { type BusTarget, Connection } from "./connection.ts";
 import { Errand, type ErrandTerms } from "./errand.ts";
 import { Events } from "./events.ts";
-import { errorOf } from "./failure.ts";
 import { frameOf, headOrNull } from "./frames-out.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { Outbox } from "./outbox.ts";
@@ -53,7 +52,7 @@ export class Session {
     this.#keepAlive = new KeepAlive((isWanted) => this.#connection.keepAlive(isWanted));
     this.#outbox = new Outbox(this.#keepAlive, () => this.longestBody);
     this.#pending = new Pending(this.#keepAlive);
-    this.subscriptions = new Subscriptions(this.#keepAlive);
+    this.subscriptions = new Subscriptions(this.#keepAlive, this.events);
     this.#connection = new Connection(target, {
       up: (link) => this.#up(link),
       down: (reason, wasUp) => this.#down(reason, wasUp),
@@ -61,7 +60,10 @@ export class Session {
         this.#outbox.fail(error);
         this.subscriptions.failUnmade(error);
       },
-      ended: (error) => this.#fail(error),
+      ended: (error) => {
+        this.#fail(error);
+        this.events.tell("down", `${error.message} This is for good.`);
+      },
       frame: (frame, link) => this.#hear(frame, link),
       credit: (link) => this.#outbox.flush(link),
     });
@@ -90,9 +92,8 @@ export class Session {
     if (signal?.aborted) throw signal.reason;
     const number = this.#number();
     const body = encodeBody(data, encoding, subject, this.longestBody);
-    const isIdempotent = head.idempotent === true;
     const question = new Question(
-      { ...rest, number, subject, body, head, signal, isIdempotent },
+      { ...rest, number, subject, body, head, signal, isIdempotent: head.idempotent === true },
       {
         ...{ heard: asking.heard, reject: asking.reject },
         await: (sent) => this.#pending.add(number, sent),
@@ -156,7 +157,7 @@ export class Session {
     this.#isDraining = true;
     this.subscriptions.turnAway();
     this.subscriptions.letGo();
-    if (this.#connection.link) await within(timeoutMs, this.#finish());
+    if (this.#connection.isHopeful) await within(timeoutMs, this.#finish());
     this.#phase = "closed";
     const error = closed("answer");
     // Until all is written and the supervisor has been left.
@@ -215,7 +216,10 @@ export class Session {
   #down(reason: string, wasUp: boolean): void {
     this.#left();
     this.subscriptions.down();
+    // Between the two it is nobody's, and the process is to stay for it.
+    this.#keepAlive.hold();
     this.#outbox.putBack(this.#pending.lost());
+    this.#keepAlive.release();
     if (wasUp) this.events.tell("down", reason);
   }
 
@@ -235,13 +239,9 @@ export class Session {
         return this.subscriptions.ask(frame, link);
       case BUS.cancel:
         return this.subscriptions.cancel(frame.id);
-      case BUS.done:
-        if (frame.id === 0) return this.#left();
-        break;
     }
-    if (this.#pending.heard(frame)) return;
-    const error = frame.kind === BUS.failure ? errorOf(frame, "subscribe") : null;
-    this.subscriptions.answered(frame.id, error);
+    if (frame.kind === BUS.done && frame.id === 0) return this.#left();
+    if (!this.#pending.heard(frame)) this.subscriptions.answered(frame);
   }
 }
 

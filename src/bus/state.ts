@@ -73,8 +73,8 @@ async function watch(
         .fetch(pattern, (frame) => take(frame, gate, ports.failed))
         .then(
           () => present(null),
-          // A connection that is lost comes again, and all of this with it.
-          (error: unknown) => (isLost(error) ? undefined : present(error)),
+          // A connection that is lost comes again, and all of this with it; who still waits for the first is told.
+          (error: unknown) => (isLost(error) && isSettled ? undefined : present(error)),
         );
     };
     const heard = (data: unknown, message: BusMessage): unknown => gate.heard({ data, message });

@@ -3,7 +3,9 @@
 import { SubjectTree } from "../core/bus/subjects.ts";
 import { BUS, type BusFrame } from "../link/bus-frames.ts";
 import type { BusLink } from "../link/bus-link.ts";
-import { Delivery, Work } from "./delivery.ts";
+import { Delivery, NOBODY, Work } from "./delivery.ts";
+import type { Events } from "./events.ts";
+import { errorOf } from "./failure.ts";
 import { frameOf } from "./frames-out.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import type { Lane } from "./lane.ts";
@@ -36,16 +38,20 @@ interface Standing {
 
 export class Subscriptions {
   readonly #keepAlive: KeepAlive;
+  readonly #events: Pick<Events, "failed">;
   readonly #standing = new Map<number, Standing>();
   /** Those that get what is for everyone. */
   readonly #plain = new SubjectTree<Standing>();
   /** Requests at work, by exchange. */
   readonly #works = new Map<number, Work>();
+  /** Handlers of what has been ended that are still at work. */
+  readonly #ending = new Set<Promise<void>>();
   #isKept = true;
   #isClosing = false;
 
-  constructor(keepAlive: KeepAlive) {
+  constructor(keepAlive: KeepAlive, events: Pick<Events, "failed">) {
     this.#keepAlive = keepAlive;
+    this.#events = events;
   }
 
   has(number: number): boolean {
@@ -96,17 +102,22 @@ export class Subscriptions {
     }
   }
 
-  /** False: the number is none of a subscription's. `error`: the supervisor will not have it. */
-  answered(number: number, error: unknown = null): boolean {
-    const standing = this.#standing.get(number);
-    if (standing === undefined) return false;
+  /** The supervisor has it, has forgotten it, or will not have it. */
+  answered(frame: BusFrame): void {
+    const standing = this.#standing.get(frame.id);
+    if (standing === undefined) return;
+    const { pattern, made } = standing.wanted;
+    const error = frame.kind === BUS.failure ? errorOf(frame, pattern) : null;
     const word = standing.words.shift();
     if (word === "left" || error !== null) this.#forget(standing);
-    if (word !== "made") return true;
+    if (word !== "made") return;
+    // The one who subscribed has gone on long since.
+    if (error && standing.isMade) {
+      this.#events.failed(error, { subject: pattern, from: NOBODY, headers: {} });
+    }
     standing.isMade = true;
     standing.made(error);
-    if (error === null) standing.wanted.made?.();
-    return true;
+    if (error === null) made?.();
   }
 
   deliver(frame: BusFrame, link: BusLink): void {
@@ -168,7 +179,7 @@ export class Subscriptions {
     const lanes = [...this.#standing.values()].map(({ wanted }) =>
       wanted.isPlain && !this.#isClosing ? wanted.lane.whenPresentEnded() : wanted.lane.whenIdle(),
     );
-    await Promise.all(lanes);
+    await Promise.all([...lanes, ...this.#ending]);
   }
 
   /** There will be no connection any more. */
@@ -192,10 +203,18 @@ export class Subscriptions {
     return wanted.isPlain && (this.#isClosing || words.includes("left"));
   }
 
+  #awaitEnd(lane: { readonly isIdle: boolean; whenIdle(): Promise<void> }): void {
+    if (lane.isIdle) return;
+    const ending = lane.whenIdle();
+    this.#ending.add(ending);
+    void ending.then(() => this.#ending.delete(ending));
+  }
+
   #forget(standing: Standing): void {
     if (!this.#standing.delete(standing.number)) return;
     if (standing.wanted.isPlain) this.#plain.remove(standing.wanted.pattern, standing);
     if (this.#isKept) this.#keepAlive.release();
+    this.#awaitEnd(standing.wanted.lane);
     standing.left();
   }
 }

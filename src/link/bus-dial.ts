@@ -121,7 +121,8 @@ class Dialler implements Dialled {
     }
     const link = new BusLink(
       this.#socket,
-      { windowBytes, longestBytes },
+      // Many long answers at once are no sign of a side that does not read, and there is only one such side.
+      { windowBytes, longestBytes, unreadMaxBytes: Number.POSITIVE_INFINITY },
       {
         frame: (frame) => {
           if (this.#upSince !== null) this.#events.frame(frame, link);

@@ -27,6 +27,8 @@ export interface LinkOptions {
   readonly windowBytes: number;
   /** The longest whole frame, either way. */
   readonly longestBytes: number;
+  /** What the other side may leave unread of what needs no credit. Default 16 MiB; then the link ends. */
+  readonly unreadMaxBytes?: number;
   /** How long `end` waits for the other side. Default 5000. */
   readonly lingerMs?: number;
 }
@@ -73,7 +75,7 @@ export class BusLink {
     this.#intake = new Intake(options.windowBytes);
     this.#outbox = new Outbox(socket, {
       leaving: () => this.#giveBack(),
-      left: (unreadBytes) => this.#notice(unreadBytes),
+      left: (unreadBytes) => this.#notice(unreadBytes, options.unreadMaxBytes),
     });
     this.#longestOut = options.longestBytes;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
@@ -162,10 +164,9 @@ export class BusLink {
 
   #measured(frame: OutgoingFrame): MeasuredFrame {
     const measured = measureBusFrame(frame);
-    if (measured.bytes <= this.#longestOut) return measured;
-    throw new FrameError(
-      `a frame of ${measured.bytes} bytes where the other side takes ${this.#longestOut}`,
-    );
+    const taken = this.#longestOut;
+    if (measured.bytes <= taken) return measured;
+    throw new FrameError(`a frame of ${measured.bytes} bytes where the other side takes ${taken}`);
   }
 
   #giveBack(): void {
@@ -173,9 +174,8 @@ export class BusLink {
     if (granted > 0) this.#outbox.put(measureBusFrame(creditOf(granted)));
   }
 
-  #notice(unreadBytes: number): void {
-    if (unreadBytes <= UNREAD_MAX_BYTES) return;
-    this.#fail(`it does not read: ${unreadBytes} bytes wait for it`);
+  #notice(unreadBytes: number, mostBytes = UNREAD_MAX_BYTES): void {
+    if (unreadBytes > mostBytes) this.#fail(`it does not read: ${unreadBytes} bytes wait for it`);
   }
 
   #read(chunk: Buffer): void {

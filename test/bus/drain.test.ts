@@ -75,6 +75,30 @@ describe("a worker that drains", () => {
     await until(() => heard.length === 1, { what: "news" });
   });
 
+  it("ends also what it has of a reply that has been ended before", async () => {
+    const served = serve();
+    const [{ own, drain }, client] = [worker(served), await served.client()];
+    const [asked, gate] = [deferred(), deferred()];
+    const replying = await own.reply("work", async () => {
+      asked.resolve();
+      await gate.promise;
+      return "done";
+    });
+    const asking = client.request("work", 1, { timeout: "1h" });
+    await asked.promise;
+    await replying.unsubscribe();
+    let isOver = false;
+    const draining = drain().then(() => {
+      isOver = true;
+    });
+    // What it says while it leaves is answered before these are.
+    for (let n = 0; n < 4; n++) await own.flush();
+    expect(isOver).toBe(false);
+    gate.resolve();
+    expect(await asking).toBe("done");
+    await draining;
+  });
+
   it("takes nothing where its bus is used for the first time then", async () => {
     const served = serve();
     const [{ own, draining }, client] = [worker(served), await served.client()];

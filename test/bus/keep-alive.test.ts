@@ -3,8 +3,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import { BUS } from "../../src/link/bus-frames.ts";
 import { fixture } from "../support/holdfast.ts";
 import { until } from "../support/until.ts";
+import { puppet } from "./puppet.ts";
 import { atEnd, deferred, type Served, serve } from "./served.ts";
 
 interface Program {
@@ -15,7 +17,7 @@ interface Program {
   readonly code: Promise<number | null>;
 }
 
-function run({ path }: Served, what: string): Program {
+function run({ path }: Pick<Served, "path">, what: string): Program {
   const child = spawn(process.execPath, [fixture("bus-client.mjs"), path, what]);
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -77,6 +79,19 @@ describe("a program on the bus", () => {
     gate.resolve("late");
     expect(await program.code, program.said()).toBe(0);
     expect(program.said()).toContain("answer late");
+  });
+
+  it("stays for an answer over tries to connect that fail, and ends then", async () => {
+    const there = await puppet();
+    const program = run(there, "asks");
+    await there.frame(BUS.request);
+    there.vanish();
+    await there.refuse(2);
+    await there.listen();
+    const { id } = await there.frame(BUS.request, 1);
+    there.send(BUS.reply, { id, format: 1, body: Buffer.from('"again"') });
+    expect(await program.code, program.said()).toBe(0);
+    expect(program.said()).toContain("answer again");
   });
 
   it("closes in order: what it published has come, and it ends", async () => {

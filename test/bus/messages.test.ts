@@ -204,6 +204,28 @@ describe("what is passed", () => {
     await until(() => heard.length === 2, { what: "both handlers" });
     expect(heard).toEqual([{ n: 2 }, { n: 2 }]);
   });
+
+  it.each(["json", "clone"] as const)(
+    "each handler gets bytes of its own (%s)",
+    async (encoding) => {
+      const served = serve();
+      const client = await served.client();
+      const heard: unknown[] = [];
+      const change = (data: Buffer | Map<string, Uint8Array>): void => {
+        const bytes = data instanceof Map ? data.get("bytes") : data;
+        bytes?.fill((bytes[0] ?? 0) + 1);
+        heard.push(bytes?.[0]);
+      };
+      await client.subscribe("a", change);
+      await client.subscribe("*", change);
+      // So long that it is no small part of what has come with it.
+      const bytes = Buffer.alloc(512 * 1024, 1);
+      const data = encoding === "json" ? bytes : new Map([["bytes", new Uint8Array(bytes)]]);
+      await client.publish("a", data, { encoding });
+      await until(() => heard.length === 2, { what: "both handlers" });
+      expect(heard).toEqual([2, 2]);
+    },
+  );
 });
 
 describe("faults of a call", () => {
@@ -274,6 +296,18 @@ describe("a handler that fails", () => {
     const warning = await warned.promise;
     expect(warning.name).toBe("HoldfastBusWarning");
     expect(warning.message).toMatch(/"a": Error: out of paper/);
+  });
+
+  it("is told whatever it throws", async () => {
+    const client = await serve().client();
+    const warned = deferred<Error>();
+    process.on("warning", warned.resolve);
+    atEnd(() => process.off("warning", warned.resolve));
+    await client.subscribe("a", () => {
+      throw Object.assign(Object.create(null), { paper: "out" });
+    });
+    await client.publish("a", 1);
+    expect((await warned.promise).message).toMatch(/"a": .*paper: 'out'/);
   });
 
   it("gives its credit back: more than the window holds comes through", async () => {

@@ -1,5 +1,6 @@
 /** A supervisor's end of the bus that does only what the test says. */
 
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -31,6 +32,8 @@ export interface Puppet {
   /** The first frame of that kind from the given place on, when it has come. */
   frame(kind: number, from?: number): Promise<BusFrame>;
   listen(): Promise<void>;
+  /** In place of it all: so many connections that are made are closed at once. */
+  refuse(connections: number): Promise<void>;
   /** All connections end without a word, and nobody listens. */
   vanish(): void;
 }
@@ -82,6 +85,17 @@ export async function puppet({ hello = {}, heard }: PuppetOptions = {}): Promise
       new Promise((resolve) => {
         server = net.createServer(serve).listen(path, resolve);
       }),
+    async refuse(connections) {
+      let made = 0;
+      const closing = net.createServer((socket) => {
+        made += 1;
+        socket.destroy();
+      });
+      closing.listen(path);
+      await until(() => made >= connections, { what: "connections that are closed at once" });
+      closing.close();
+      await once(closing, "close");
+    },
     vanish() {
       server?.close();
       for (const socket of sockets) socket.destroy();

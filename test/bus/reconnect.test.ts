@@ -1,6 +1,7 @@
 /** What the client does when its connection is not there, or ends. */
 
 import { describe, expect, it } from "vitest";
+import type { BusClient } from "../../src/bus/client.ts";
 import { connect } from "../../src/bus/connect.ts";
 import { createWorkerBus } from "../../src/bus/worker-bus.ts";
 import { bus } from "../../src/bus.ts";
@@ -8,6 +9,13 @@ import { BUS } from "../../src/link/bus-frames.ts";
 import { until } from "../support/until.ts";
 import { clientOf, puppet } from "./puppet.ts";
 import { codeOf, deferred, rejection, serve } from "./served.ts";
+
+/** Nothing is under way: to close waits for that, as the process would. */
+async function expectFree(client: BusClient): Promise<void> {
+  const began = performance.now();
+  await client.close({ timeout: "10s" });
+  expect(performance.now() - began).toBeLessThan(5000);
+}
 
 describe("a connection that is lost", () => {
   it("comes again, with all subscriptions, and what was published meanwhile", async () => {
@@ -58,6 +66,47 @@ describe("a connection that is lost", () => {
     await there.frame(BUS.request, 1);
     there.vanish();
     expect(await asking).toBe("HF_BUS_CONNECTION_LOST");
+  });
+
+  it("keeps such a request over tries that fail, and the process only until it is answered", async () => {
+    const there = await puppet({
+      heard({ kind }, { send }) {
+        if (kind === BUS.leave) send(BUS.done);
+      },
+    });
+    const client = clientOf(there.path);
+    const twice = client.request("twice", 2, { timeout: "1h", idempotent: true });
+    await there.frame(BUS.request);
+    there.vanish();
+    await there.refuse(2);
+    await there.listen();
+    const { id } = await there.frame(BUS.request, 1);
+    there.send(BUS.reply, { id, format: 1, body: Buffer.from("7") });
+    expect(await twice).toBe(7);
+    await expectFree(client);
+  });
+
+  it("keeps no request that was given up while it waited to be sent again", async () => {
+    const there = await puppet({
+      heard({ kind }, { send }) {
+        if (kind === BUS.leave) send(BUS.done);
+      },
+    });
+    const client = clientOf(there.path);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const asking = rejection(client.request("a", 2, { timeout: "1h", idempotent: true, signal }));
+    await there.frame(BUS.request);
+    const [down, up] = [deferred<string>(), deferred()];
+    client.on("down", down.resolve);
+    there.vanish();
+    await down.promise;
+    controller.abort();
+    expect((await asking).name).toBe("AbortError");
+    client.on("up", up.resolve);
+    await there.listen();
+    await up.promise;
+    await expectFree(client);
   });
 
   it("rejects what was not confirmed, and stops handlers nobody waits for", async () => {
@@ -112,6 +161,37 @@ describe("a connection that is lost", () => {
     await client.publish("a", 2);
   });
 
+  it("counts the whole of what waits: headers, too", async () => {
+    const there = await puppet();
+    const client = clientOf(there.path);
+    await client.publish("a", 1);
+    const down = deferred<string>();
+    client.on("down", down.resolve);
+    there.vanish();
+    await down.promise;
+    const headers = { long: "x".repeat(15_000) };
+    const all = Array.from({ length: 80 }, (_, n) =>
+      codeOf(
+        n % 2 ? client.publish("a", undefined, { headers }) : client.request("a", 1, { headers }),
+      ),
+    );
+    await client.close({ timeout: 1 });
+    const codes = await Promise.all(all);
+    expect(codes.filter((code) => code === "HF_BUS_OVERLOADED").length).toBeGreaterThan(5);
+    expect(codes.filter((code) => code === "HF_BUS_CLOSED").length).toBeGreaterThan(60);
+  });
+
+  it("ends a watch that has not had the present values yet", async () => {
+    const there = await puppet({
+      heard({ kind, id }, { send, vanish }) {
+        if (kind === BUS.subscribe) send(BUS.done, { id });
+        if (kind === BUS.fetch) vanish();
+      },
+    });
+    const client = clientOf(there.path);
+    expect(await codeOf(client.state.watch("a", () => {}))).toBe("HF_BUS_CONNECTION_LOST");
+  });
+
   it("gives requests that were never sent their own reason", async () => {
     const there = await puppet();
     const client = clientOf(there.path);
@@ -143,6 +223,50 @@ describe("subscriptions over reconnects", () => {
     await there.frame(BUS.publish);
     expect(there.frames.slice(before).map(({ subject }) => subject)).toEqual(["kept", "a"]);
   });
+
+  it("tell by their pattern that they are refused, also when they are made again", async () => {
+    const there = await puppet({
+      heard({ kind, id, subject }, { send, frames }) {
+        if (kind !== BUS.subscribe) return;
+        const isFirst = frames.filter((frame) => frame.subject === subject).length === 1;
+        const head = { code: "HF_BUS_OVERLOADED", message: "there are too many" };
+        if (isFirst && subject !== "never.*") send(BUS.done, { id });
+        else send(BUS.failure, { id, head });
+      },
+    });
+    const client = clientOf(there.path);
+    const refused = await rejection(client.subscribe("never.*", () => {}));
+    expect(refused).toMatchObject({ code: "HF_BUS_OVERLOADED" });
+    expect(refused.message).toContain('"never.*"');
+    await client.subscribe("once.*", () => {});
+    const told = deferred<[unknown, string]>();
+    client.on("error", (error, { subject }) => told.resolve([error, subject]));
+    there.vanish();
+    await there.listen();
+    const [error, subject] = await told.promise;
+    expect(error).toMatchObject({ code: "HF_BUS_OVERLOADED" });
+    expect(subject).toBe("once.*");
+  });
+
+  it("end where the supervisor refuses this process then, and that is told", async () => {
+    const hello: Record<string, unknown> = {};
+    const there = await puppet({
+      hello,
+      heard({ kind, id }, { send }) {
+        if (kind === BUS.subscribe) send(BUS.done, { id });
+      },
+    });
+    const client = clientOf(there.path);
+    await client.subscribe("a", () => {});
+    const downs: string[] = [];
+    client.on("down", (reason) => downs.push(reason));
+    hello.protocol = 2;
+    there.vanish();
+    await there.listen();
+    await until(() => downs.length === 2, { what: "the word that there will be no connection" });
+    expect(downs[1]).toMatch(/protocol 2.*for good/);
+    expect(await codeOf(client.publish("a", 1))).toBe("HF_BUS_REFUSED");
+  });
 });
 
 describe("a bus that cannot be had", () => {
@@ -172,13 +296,7 @@ describe("a bus that cannot be had", () => {
 
   it("refuses who is not what it says, for good", async () => {
     const served = serve();
-    const hooks = {
-      worker: 1,
-      token: "wrong",
-      path: served.path,
-      app: "app",
-      hold: () => () => {},
-    };
+    const hooks = { worker: 1, token: "wrong", path: served.path, app: "app" };
     const drains: unknown[] = [];
     const worker = { bus: hooks, draining: new AbortController().signal, onDrain: drains.push };
     const own = createWorkerBus(() => worker as never);

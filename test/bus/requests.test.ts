@@ -5,7 +5,9 @@ import { describe, expect, it } from "vitest";
 import type { BusRequest } from "../../src/bus/api.ts";
 import { BusRemoteError } from "../../src/bus/remote-error.ts";
 import { HoldfastError } from "../../src/errors.ts";
+import { BUS } from "../../src/link/bus-frames.ts";
 import { until } from "../support/until.ts";
+import { clientOf, puppet } from "./puppet.ts";
 import { codeOf, deferred, rejection, serve } from "./served.ts";
 
 /** Never answers by itself. */
@@ -49,6 +51,30 @@ describe("request and reply", () => {
     await one.flush();
     await other.reply("late", (data) => Number(data) + 1);
     expect(await held).toBe(2);
+  });
+
+  it("says that nobody has come, where it was held until its time was over", async () => {
+    const client = await serve().client();
+    const asking = rejection(client.request("late", 1, { timeout: 50, hold: true }));
+    expect(await asking).toMatchObject({ code: "HF_BUS_NO_RESPONDERS" });
+  });
+
+  it("brings many large answers that are given at once", async () => {
+    const served = serve();
+    const [one, other] = [await served.client(), await served.client()];
+    const [all, gate] = [deferred(), deferred()];
+    let count = 0;
+    await other.reply("large", async () => {
+      count += 1;
+      if (count === 24) all.resolve();
+      await gate.promise;
+      return Buffer.alloc(1024 * 1024);
+    });
+    const ask = (): Promise<Buffer> => one.request("large", 1, { timeout: "1m" });
+    const asking = Promise.all(Array.from({ length: 24 }, ask));
+    await all.promise;
+    gate.resolve();
+    expect((await asking).map(({ length }) => length)).toEqual(Array(24).fill(1024 * 1024));
   });
 
   it("carries the handler's error over with name, message, code and cause", async () => {
@@ -213,6 +239,19 @@ describe("gather", () => {
 });
 
 describe("close", () => {
+  it("sends what waits for a connection that is being made", async () => {
+    const there = await puppet({
+      heard({ kind }, { send }) {
+        if (kind === BUS.leave) send(BUS.done);
+      },
+    });
+    const client = clientOf(there.path);
+    const publishing = client.publish("a", 1);
+    await client.close();
+    await publishing;
+    await there.frame(BUS.publish);
+  });
+
   it("lets handlers and requests end, refuses what is new, and is done once", async () => {
     const served = serve();
     const [one, other] = [await served.client(), await served.client()];

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { connect } from "../../src/bus/connect.ts";
 import { embed, puppet } from "../supervisor/embedded.ts";
 import { fixture } from "../support/holdfast.ts";
-import { atEnd } from "./served.ts";
+import { atEnd, deferred } from "./served.ts";
 
 type Told<Value> = {
   readonly value?: Value;
@@ -82,6 +82,18 @@ describe("workers on the bus", () => {
     await Promise.all(askers);
     expect(failures).toEqual([]);
     expect(pids.size).toBe(4);
+  });
+
+  it("are heard to the end: what a drain hook publishes last has come", async () => {
+    const app = await onBus("bus", 1);
+    const { supervisor } = embed({ ...app, env: { ...app.env, LAST_WORD_MS: "300" } });
+    await supervisor.start();
+    const client = await connect(String(supervisor.bus.path));
+    atEnd(() => client.close({ timeout: 1 }));
+    const heard = deferred<unknown>();
+    await client.subscribe("last.word", heard.resolve);
+    await supervisor.reload();
+    expect(await heard.promise).toEqual({ slot: 0 });
   });
 
   it("of one app reach those of another", async () => {

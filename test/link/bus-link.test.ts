@@ -221,6 +221,16 @@ describe("the end of a link", () => {
     expect(told.ends[0]?.reason).toMatch(/does not read: \d+ bytes/);
   });
 
+  it("does not come for much that is said at once, where the side is to bear it", async () => {
+    await using pair = await socketPair();
+    const { link, told } = linkOn(pair.near, { unreadMaxBytes: Number.POSITIVE_INFINITY });
+    const body = Buffer.alloc(1024 * 1024);
+    for (let n = 0; n < 20; n += 1) link.send(frameOf(BUS.reply, { body }));
+    const far = framesOf(pair.far);
+    await until(() => far.length === 20, { what: "all of it" });
+    expect(told.ends).toEqual([]);
+  });
+
   it.each([false, true])(
     "comes when the other side ends its half (own half open: %s)",
     async (own) => {
