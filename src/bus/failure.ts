@@ -6,9 +6,6 @@ import type { Sender } from "./api.ts";
 import { senderOf } from "./delivery.ts";
 import { BusRemoteError, readTold, type ToldError } from "./remote-error.ts";
 
-/** Marks what a handler threw, which may be an error of the bus by itself. */
-export const THROWN = "thrown";
-
 type Told = ToldError & { readonly from: Sender | null };
 
 /** The supervisor's own codes, and how each is said here. */
@@ -27,7 +24,8 @@ const OWN: Readonly<Record<string, (told: Told, subject: string, afterMs: number
 export function errorOf({ head }: BusFrame, subject: string, afterMs = 0): Error {
   const from = head?.from ? senderOf(head.from) : null;
   const told = { ...readTold(head), from };
-  const make = head?.[THROWN] === true ? undefined : OWN[String(told.code)];
+  // So the supervisor marks what a handler threw, which may be an error of the bus by itself.
+  const make = head?.thrown === true ? undefined : OWN[String(told.code)];
   return make?.(told, subject, afterMs) ?? new BusRemoteError(told, subject, from);
 }
 

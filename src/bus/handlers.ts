@@ -4,7 +4,6 @@ import { BUS, type OutgoingFrame } from "../link/bus-frames.ts";
 import type { BusEncoding, BusMessage, MessageHandler, RequestHandler } from "./api.ts";
 import { decodeBody, encodeBody } from "./body.ts";
 import { type Delivery, messageOf, type Work } from "./delivery.ts";
-import { THROWN } from "./failure.ts";
 import { frameOf } from "./frames-out.ts";
 import { Lane } from "./lane.ts";
 import { tellError } from "./remote-error.ts";
@@ -21,22 +20,31 @@ export function listenLane(
   return new Lane(concurrency, (delivery) => {
     const { frame } = delivery;
     const message = messageOf(frame);
-    const fail = (error: unknown): void => failed(error, message);
-    try {
-      const data = decodeBody(frame.format, frame.body, frame.subject);
-      const result = handler(data as never, message);
-      // What ends at once costs no turn of the promises' queue.
-      if (isThenable(result)) {
-        return Promise.resolve(result)
-          .then(() => {}, fail)
-          .then(() => delivery.ended());
-      }
-    } catch (error) {
-      fail(error);
-    }
+    const working = attempt(
+      () => handler(decodeBody(frame.format, frame.body, frame.subject) as never, message),
+      (error) => failed(error, message),
+    );
+    if (working) return working.then(() => delivery.ended());
     delivery.ended();
     return undefined;
   });
+}
+
+/**
+ * Calls what an app has given; what it throws or rejects with goes to `fail`. Undefined: it has ended already, and
+ * costs no turn of the promises' queue.
+ */
+export function attempt(
+  call: () => unknown,
+  fail: (error: unknown) => void,
+): Promise<void> | undefined {
+  try {
+    const result = call();
+    if (isThenable(result)) return Promise.resolve(result).then(() => {}, fail);
+  } catch (error) {
+    fail(error);
+  }
+  return undefined;
 }
 
 export interface Answering {
@@ -84,7 +92,7 @@ function send({ link, frame }: Work, answer: OutgoingFrame): void {
 }
 
 function failureFrame(id: number, error: unknown): OutgoingFrame {
-  return frameOf(BUS.failure, id, "", { ...tellError(error), [THROWN]: true });
+  return frameOf(BUS.failure, id, "", { ...tellError(error) });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -14,7 +14,14 @@ import {
 } from "../config/kinds.ts";
 import { bytesOf } from "../config/memory.ts";
 import { received } from "../config/received.ts";
-import { patternFault, subjectFault } from "../core/bus/subjects.ts";
+import { BYS, LARGEST_MAX_BYTES, LONGEST_HEADERS_BYTES, LONGEST_TEXT } from "../core/bus/limits.ts";
+import {
+  isOwnSubject,
+  OWN_SUBJECT_FAULT,
+  patternFault,
+  subjectFault,
+} from "../core/bus/subjects.ts";
+import { POLICIES } from "../core/bus/waiting.ts";
 import { HoldfastError } from "../errors.ts";
 
 /** Options after reading: durations in milliseconds, sizes in bytes; what was not given is not there. */
@@ -22,23 +29,19 @@ export type Read<Kinds> = {
   readonly [Name in keyof Kinds]?: Kinds[Name] extends Kind<infer T> ? T : never;
 };
 
-const LONGEST_TEXT = 255;
-/** They travel in the frame's head, which everyone on the way reads. */
-const LONGEST_HEADERS = 16 * 1024;
-const LONGEST_MAX_BYTES = 1024 ** 3;
 const SIZE_EXPECTED = 'an amount of memory from 1K to 1G: bytes as a number, or "512K", "4M"';
 
 const shortText = pattern("text", /^[^\0]{1,255}$/, `text of 1 to ${LONGEST_TEXT} characters`);
 const timeout = duration(1);
 const encoding = choice("json", "clone");
-const by = choice("turns", "idle", "key");
+const by = choice(...BYS);
 
 const maxBytes: Kind<number> = {
   type: "amount of memory",
   expected: SIZE_EXPECTED,
   read: (value) => {
     const bytes = bytesOf(value);
-    const isIn = bytes !== null && bytes >= 1024 && bytes <= LONGEST_MAX_BYTES;
+    const isIn = bytes !== null && bytes >= 1024 && bytes <= LARGEST_MAX_BYTES;
     return isIn ? accept(bytes) : refuse(value, SIZE_EXPECTED);
   },
   show: String,
@@ -56,8 +59,8 @@ const headers: Kind<Readonly<Record<string, string>>> = {
     const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
     if (wrong) return fault(`received ${received(wrong[1])} for "${wrong[0]}", expected a string`);
     const bytes = Buffer.byteLength(JSON.stringify(value));
-    if (bytes > LONGEST_HEADERS)
-      return fault(`have ${bytes} bytes, at most ${LONGEST_HEADERS} may be`);
+    if (bytes > LONGEST_HEADERS_BYTES)
+      return fault(`have ${bytes} bytes, at most ${LONGEST_HEADERS_BYTES} may be`);
     return accept({ ...value } as Record<string, string>);
   },
   show: String,
@@ -79,7 +82,7 @@ export const PUBLISH = {
 };
 export const SUBSCRIBE = {
   ...{ queue: shortText, by, maxBytes, concurrency: whole(1, 1_000_000) },
-  policy: choice("drop-oldest", "reject", "wait"),
+  policy: choice(...POLICIES),
 };
 export const REPLY = { by, encoding, concurrency: whole(1, 1_000_000) };
 export const REQUEST = {
@@ -129,9 +132,7 @@ export function checkSubject(subject: unknown, use: "write" | "read"): asserts s
   if (typeof subject !== "string") throw wrongSubject(received(subject), "a subject is a string");
   const found = subjectFault(subject);
   if (found !== null) throw wrongSubject(subject, found);
-  if (use === "write" && subject.startsWith("sys.")) {
-    throw wrongSubject(subject, "what begins with sys. is published by the supervisor alone");
-  }
+  if (use === "write" && isOwnSubject(subject)) throw wrongSubject(subject, OWN_SUBJECT_FAULT);
 }
 
 /** Throws HF_BUS_SUBJECT_INVALID. */

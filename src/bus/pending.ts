@@ -1,11 +1,10 @@
 /** What the supervisor owes an answer to, by number. */
 
-import type { BusFrame } from "../link/bus-frames.ts";
+import { type BusFrame, FETCHED } from "../link/bus-frames.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import type { Parcel } from "./outbox.ts";
 
-/** The highest number is the mark of fetched values. */
-const HIGHEST = 0xffff_fffe;
+const HIGHEST = FETCHED - 1;
 
 export interface Awaited {
   /** True: it was the last. Never throws. */

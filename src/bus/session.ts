@@ -1,7 +1,7 @@
 /** One process's place on the bus over all its connections: what it asked, what it is asked, and how it leaves. */
 
 import { HoldfastError } from "../errors.ts";
-import { BUS, type BusFrame } from "../link/bus-frames.ts";
+import { BUS, type BusFrame, FETCHED } from "../link/bus-frames.ts";
 import type { BusLink } from "../link/bus-link.ts";
 import type { BusEncoding } from "./api.ts";
 import { encodeBody } from "./body.ts";
@@ -16,8 +16,6 @@ import { Question, type QuestionPorts } from "./question.ts";
 import { Subscriptions, type Wanted } from "./subscriptions.ts";
 import { within } from "./within.ts";
 
-/** As `to` of a publish: a value that was fetched. */
-const FETCHED = 0xffff_ffff;
 type Head = Readonly<Record<string, unknown>>;
 
 export interface Publishing {

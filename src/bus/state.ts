@@ -11,9 +11,9 @@ import type {
 } from "./api.ts";
 import { decodeBody } from "./body.ts";
 import { messageOf, NOBODY } from "./delivery.ts";
-import type { HandlerFailed } from "./handlers.ts";
+import { attempt, type HandlerFailed } from "./handlers.ts";
 import { checkHandler, checkPattern, checkSubject, readOptions, STATE } from "./options.ts";
-import { type Seen, WatchGate } from "./watch.ts";
+import { WatchGate } from "./watch.ts";
 
 export interface StatePorts {
   publish(subject: string, value: unknown, options: PublishOptions): Promise<void>;
@@ -56,7 +56,12 @@ async function watch(
   pattern: string,
   handler: MessageHandler<never>,
 ): Promise<BusSubscription> {
-  const gate = new WatchGate((seen) => run(handler, seen, ports.failed));
+  const gate = new WatchGate(({ data, message }) =>
+    attempt(
+      () => handler(data as never, message),
+      (error) => ports.failed(error, message),
+    ),
+  );
   let isSettled = false;
   let subscribed: Promise<BusSubscription> | null = null;
   await new Promise<void>((resolve, reject) => {
@@ -89,27 +94,10 @@ async function watch(
 
 function take(frame: BusFrame, gate: WatchGate, failed: HandlerFailed): void {
   const message = messageOf(frame);
-  try {
-    void gate.heard({ data: decodeBody(frame.format, frame.body, frame.subject), message });
-  } catch (error) {
-    failed(error, message);
-  }
-}
-
-/** Never throws and never rejects: what the handler does is told. */
-function run(
-  handler: MessageHandler<never>,
-  { data, message }: Seen,
-  failed: HandlerFailed,
-): unknown {
-  const fail = (error: unknown): void => failed(error, message);
-  try {
-    const result = handler(data as never, message);
-    return Promise.resolve(result).catch(fail);
-  } catch (error) {
-    fail(error);
-    return undefined;
-  }
+  void attempt(
+    () => gate.heard({ data: decodeBody(frame.format, frame.body, frame.subject), message }),
+    (error) => failed(error, message),
+  );
 }
 
 function isLost(error: unknown): boolean {

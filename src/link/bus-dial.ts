@@ -1,12 +1,11 @@
 /** The dialling end of the bus: connects, says hello, and does both again when the connection is lost. */
 
 import type { Duplex } from "node:stream";
-import { BUS, BUS_PROTOCOL, type BusFrame, type Head } from "./bus-frames.ts";
+import { BUS, BUS_PROTOCOL, type BusFrame, bareFrame, type Head } from "./bus-frames.ts";
 import { BusLink } from "./bus-link.ts";
 
 const HELLO_WITHIN_MS = 5000;
 const DEFAULT_BACKOFF: Backoff = { baseMs: 50, capMs: 5000 };
-const EMPTY = Buffer.alloc(0);
 
 export interface Backoff {
   /** The first wait; it doubles with each failure in a row. */
@@ -146,8 +145,7 @@ class Dialler implements Dialled {
 
   #hello() {
     const { hello, windowBytes } = this.#options;
-    const head = { ...hello, protocol: BUS_PROTOCOL, window: windowBytes };
-    return { kind: BUS.hello, format: 0, id: 0, to: 0, subject: "", head, body: EMPTY };
+    return bareFrame(BUS.hello, 0, { ...hello, protocol: BUS_PROTOCOL, window: windowBytes });
   }
 
   #greet({ kind, head }: BusFrame, link: BusLink): void {

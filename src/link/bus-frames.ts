@@ -32,6 +32,9 @@ export const BUS = {
 /** How a body is encoded; from `typed` on a typed array, `format - typed` says of which type. */
 export const FORMAT = { none: 0, json: 1, bytes: 2, clone: 3, typed: 16 } as const;
 
+/** As `to` of a publish: a retained value that was asked for. No subscription has this number. */
+export const FETCHED = 0xffff_ffff;
+
 /** What either side may send before anything of it was worked off, unless its hello says otherwise. */
 export const DEFAULT_WINDOW_BYTES = 1024 * 1024;
 /** The longest whole frame unless a hello says otherwise: a body of 1 MiB, with room for its head. */
@@ -67,7 +70,8 @@ export interface MeasuredFrame {
 }
 
 const LENGTH_BYTES = 4;
-const PREFIX_BYTES = 20;
+/** Before subject, head and body of every frame. */
+export const PREFIX_BYTES = 20;
 const EMPTY = Buffer.alloc(0);
 
 /** Whether a frame counts against the window of the side that receives it. */
@@ -77,7 +81,12 @@ export function isWindowed(kind: number): boolean {
 
 /** The frame that gives so many bytes back. */
 export function creditOf(bytes: number): OutgoingFrame {
-  return { kind: BUS.credit, format: 0, id: bytes, to: 0, subject: "", head: null, body: EMPTY };
+  return bareFrame(BUS.credit, bytes);
+}
+
+/** A frame about nothing but a number, and what its head says. */
+export function bareFrame(kind: number, id: number, head: Head | null = null): OutgoingFrame {
+  return { kind, format: FORMAT.none, id, to: 0, subject: "", head, body: EMPTY };
 }
 
 /** A head as it stands on the wire, for frames that share it. */

@@ -118,13 +118,7 @@ export class Exchange {
    * each queue (by the queue's name, whatever pattern brought a member into it), one that is not full if there is
    * one. Each delivery to a queue counts as under way until `worked`. The list may be used again: not to be changed.
    */
-  publish(
-    _from: number,
-    subject: string,
-    key: string | undefined,
-    isFull: IsFull,
-    bytes = 0,
-  ): readonly Target[] {
+  publish(subject: string, key: string | undefined, isFull: IsFull, bytes = 0): readonly Target[] {
     const { everyone, groups } = this.#routes.listeners(subject);
     if (groups.length === 0) return everyone;
     const targets = everyone.slice();

@@ -38,6 +38,14 @@ function faultOf(text: string, isPattern: boolean): string | null {
   return null;
 }
 
+/** Why a client may not publish what `isOwnSubject`, as the end of a sentence. */
+export const OWN_SUBJECT_FAULT = "what begins with sys. is published by the supervisor alone";
+
+/** Whether the supervisor alone publishes it. */
+export function isOwnSubject(subject: string): boolean {
+  return subject.startsWith("sys.");
+}
+
 /** Whether a subject is one of a pattern's. Both without a fault. */
 export function matches(pattern: string, subject: string): boolean {
   let at = 0;

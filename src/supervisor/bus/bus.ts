@@ -19,7 +19,7 @@ import { packageVersionAbove } from "../../system/places.ts";
 import type { AppRunner } from "../app-runner.ts";
 import type { Emit } from "../events.ts";
 import type { Owner } from "../peer-folder.ts";
-import { Client, type ClientPort } from "./client.ts";
+import { Client, type ClientPort, SUPERVISOR } from "./client.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { memberOf, Reception } from "./reception.ts";
 import { Relay } from "./relay.ts";
@@ -31,7 +31,6 @@ import { type BusSocket, isOwn, openBusSocket } from "./socket.ts";
 const TELL_EVERY_MS = 60_000;
 /** How long clients may take to read what was said last. */
 const GOODBYE_MS = 500;
-const SUPERVISOR = { id: 0, app: null, slot: null, worker: null, name: "supervisor" } as const;
 
 /** Of an app: none of its workers is left, and none comes. */
 const OVER: readonly string[] = ["idle", "stopped"];
@@ -59,7 +58,7 @@ export class Bus {
   readonly #told = new Map<string, number>();
   readonly #version = packageVersionAbove(fileURLToPath(import.meta.url)) ?? "";
   #router: Router;
-  #lastMember: number = SUPERVISOR.id;
+  #lastMember = SUPERVISOR.id;
 
   constructor(port: BusPort) {
     this.#port = port;

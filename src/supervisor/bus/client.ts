@@ -27,6 +27,11 @@ export interface ClientPort {
   closed(client: Client, reason: string | null): void;
 }
 
+/** The supervisor itself. */
+export const SUPERVISOR: Member = {
+  ...{ id: 0, app: null, slot: null, worker: null, name: "supervisor" },
+};
+
 /** What is said of a member to others. */
 export interface Sender extends Omit<Member, "id"> {
   readonly member: number;

@@ -1,22 +1,26 @@
 /** What clients say in the heads of their frames. Our own client checks before it sends: what is odd here is left out. */
 
 import type { Subscription } from "../../core/bus/exchange.ts";
-import { patternFault, subjectFault } from "../../core/bus/subjects.ts";
+import {
+  BYS,
+  LARGEST_MAX_BYTES,
+  LONGEST_HEADERS_BYTES,
+  LONGEST_TEXT,
+} from "../../core/bus/limits.ts";
+import {
+  isOwnSubject,
+  OWN_SUBJECT_FAULT,
+  patternFault,
+  subjectFault,
+} from "../../core/bus/subjects.ts";
 import { POLICIES, type Policy } from "../../core/bus/waiting.ts";
 import type { BusFrame, Head } from "../../link/bus-frames.ts";
 
 const DEFAULT_TIMEOUT_MS = 5000;
 const LONGEST_MS = 2 ** 31 - 1;
-const LONGEST_TEXT = 255;
-const HEADERS_MAX_BYTES = 16 * 1024;
 /** A cause has a cause; more than so many tell nothing. */
 const DEEPEST_CAUSE = 8;
 const DEFAULT_MAX_BYTES = 1024 * 1024;
-const LARGEST_MAX_BYTES = 1024 ** 3;
-const BYS = ["turns", "idle", "key"] as const;
-
-/** Subjects below it are the supervisor's. */
-const OWN = "sys.";
 
 /** Flat: whatever is passed on in a head has to be packed again, and deep values overflow the stack. */
 export type Headers = Readonly<Record<string, string>>;
@@ -27,14 +31,9 @@ export interface SubscribeHead {
   readonly maxBytes: number;
 }
 
-/** Whether the supervisor alone publishes it. */
-export function isOwnSubject(subject: string): boolean {
-  return subject.startsWith(OWN);
-}
-
 /** What is wrong with the subject of something to be published, as the end of a sentence; null: nothing. */
 export function publishFault(subject: string): string | null {
-  if (isOwnSubject(subject)) return "what begins with sys. is published by the supervisor alone";
+  if (isOwnSubject(subject)) return OWN_SUBJECT_FAULT;
   return subjectFault(subject);
 }
 
@@ -76,7 +75,7 @@ export function headersOf(head: Head | null): Headers | undefined {
   const headers = head?.headers;
   if (typeof headers !== "object" || headers === null || Array.isArray(headers)) return undefined;
   if (!Object.values(headers).every((value) => typeof value === "string")) return undefined;
-  const isShort = Buffer.byteLength(JSON.stringify(headers)) <= HEADERS_MAX_BYTES;
+  const isShort = Buffer.byteLength(JSON.stringify(headers)) <= LONGEST_HEADERS_BYTES;
   return isShort ? (headers as Headers) : undefined;
 }
 

@@ -1,11 +1,9 @@
 /** The last values of subjects: what clients retain, and apart from it what the supervisor itself says. */
 
 import { Retained } from "../../core/bus/retained.ts";
-import { isOwnSubject } from "./heads.ts";
+import { isOwnSubject } from "../../core/bus/subjects.ts";
+import { FORMAT } from "../../link/bus-frames.ts";
 import { bytesOf, own, type Parcel } from "./parcel.ts";
-
-/** Of a body: it is undefined, and what was retained is forgotten. */
-const NONE = 0;
 
 export class LastValues {
   readonly #told = new Retained<Parcel>();
@@ -18,7 +16,7 @@ export class LastValues {
   /** Keeps the subject's last value, or forgets it where it is undefined. False: too much is kept. */
   set(parcel: Parcel): boolean {
     const { subject, format } = parcel;
-    if (format === NONE) {
+    if (format === FORMAT.none) {
       this.delete(subject);
       return true;
     }

@@ -2,6 +2,7 @@
 
 import { FORMAT, packHead } from "../../link/bus-frames.ts";
 import type { Emit, SupervisorEvents } from "../events.ts";
+import { SUPERVISOR, senderOf } from "./client.ts";
 import type { Parcel } from "./parcel.ts";
 import { type KnownWorker, type Roster, stateOf } from "./roster.ts";
 import type { Router } from "./router.ts";
@@ -18,9 +19,7 @@ type Event<Name extends keyof SupervisorEvents> = SupervisorEvents[Name][0];
 type Ears = { readonly [Name in keyof SupervisorEvents]?: (event: Event<Name>) => void };
 type State = "up" | "ready" | "draining" | "exit";
 
-const FROM_SUPERVISOR = packHead({
-  from: { member: 0, app: null, slot: null, worker: null, name: "supervisor" },
-});
+const FROM_SUPERVISOR = packHead({ from: senderOf(SUPERVISOR) });
 
 export class Lifecycle {
   readonly #port: LifecyclePort;
@@ -91,13 +90,13 @@ export class Lifecycle {
     const router = this.#port.router();
     const data = { app, slot, worker, pid, generation, state, ...(reason ? { reason } : {}) };
     const body = Buffer.from(JSON.stringify(data));
-    router.publish(parcelOf(`${subject}.${state}`, body), 0);
+    router.publish(parcelOf(`${subject}.${state}`, body));
     // A worker that leaves says nothing of its slot once its successor is there.
     if (worker < (this.#newest.get(subject) ?? 0)) return;
     this.#newest.set(subject, worker);
     const present = parcelOf(subject, body);
     router.lastValues.set(present);
-    router.publish(present, 0);
+    router.publish(present);
   }
 }
 

@@ -8,18 +8,15 @@ import type { Subscription } from "../../core/bus/exchange.ts";
 import { Line, type Place } from "../../core/bus/line.ts";
 import { SubjectTree } from "../../core/bus/subjects.ts";
 import { type Policy, Waiting } from "../../core/bus/waiting.ts";
-import { BUS } from "../../link/bus-frames.ts";
+import { BUS, bareFrame, FETCHED } from "../../link/bus-frames.ts";
 import type { BusLink } from "../../link/bus-link.ts";
 import { FrameError } from "../../link/frames.ts";
 import { bytesOf, type Credit, own, type Parcel } from "./parcel.ts";
 
-/** As `to`: a retained value that was asked for. */
-const FETCHED = 0xffff_ffff;
 /** Questions for retained values that one client may have open. */
 const FETCHES_MAX = 16;
 /** Of all subscriptions together: what waits for one client, whatever each of them may have. */
 const WAITING_MAX_BYTES = 64 * 1024 * 1024;
-const EMPTY = Buffer.alloc(0);
 
 interface Seat {
   readonly subscription: Subscription;
@@ -222,8 +219,7 @@ export class Outbox {
 
   #endFetch(id: number): void {
     this.#fetches -= 1;
-    const end = { kind: BUS.done, format: 0, id, to: 0, subject: "", head: null, body: EMPTY };
-    this.#port.link.send(end);
+    this.#port.link.send(bareFrame(BUS.done, id));
   }
 
   #drop(item: Item, why: BusDrop): void {

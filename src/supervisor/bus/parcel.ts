@@ -1,9 +1,7 @@
 /** What is published, on its way to whom it may concern. */
 
+import { PREFIX_BYTES } from "../../link/bus-frames.ts";
 import type { BusLink } from "../../link/bus-link.ts";
-
-/** Before subject, head and body of every frame. */
-const FRONT_BYTES = 20;
 
 export interface Parcel {
   readonly subject: string;
@@ -17,7 +15,7 @@ export interface Parcel {
 
 /** What the parcel weighs as a frame. */
 export function bytesOf({ subject, head, body }: Parcel): number {
-  return FRONT_BYTES + subject.length + head.length + body.length;
+  return PREFIX_BYTES + subject.length + head.length + body.length;
 }
 
 /** To be called before it is kept beyond the frame it came in: a view would keep all that came with it. */

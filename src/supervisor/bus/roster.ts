@@ -25,10 +25,6 @@ export interface KnownWorker extends Worker {
 export class Roster {
   readonly #workers = new Map<number, KnownWorker>();
 
-  get size(): number {
-    return this.#workers.size;
-  }
-
   /** A worker is about to start; gives its token. */
   admit(worker: Worker): string {
     const token = randomBytes(TOKEN_BYTES).toString("base64url");

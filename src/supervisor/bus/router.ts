@@ -70,10 +70,10 @@ export class Router {
     this.#exchange.worked(client.id, to);
   }
 
-  /** Publishes in the name of the supervisor, or of a client. False: somebody refuses more. */
-  publish(parcel: Parcel, from: number, key?: string): { found: boolean; isTaken: boolean } {
+  /** Sends it to all it concerns; its head says who published it. False: somebody refuses more. */
+  publish(parcel: Parcel, key?: string): { found: boolean; isTaken: boolean } {
     const { subject } = parcel;
-    const targets = this.#exchange.publish(from, subject, key, this.#isFull, bytesOf(parcel));
+    const targets = this.#exchange.publish(subject, key, this.#isFull, bytesOf(parcel));
     let isTaken = true;
     for (const { member, to } of targets) isTaken = this.#deliver(member, to, parcel) && isTaken;
     return { found: targets.length > 0, isTaken };
@@ -134,7 +134,7 @@ export class Router {
     if (head?.retain === true && !this.lastValues.set(parcel)) {
       return this.#refused("retained", "OVERLOADED", "too much is retained already");
     }
-    const { found, isTaken } = this.publish(parcel, client.id, keyOf(head));
+    const { found, isTaken } = this.publish(parcel, keyOf(head));
     if (!isTaken)
       return { code: "OVERLOADED", message: "a subscriber has too much waiting already" };
     const holdMs = holdOf(head);

@@ -44,7 +44,7 @@ const ask = (more: Partial<Ask> = {}): Ask => ({
 /** Who of the queue gets each of `count` publishes. */
 function takers(exchange: Exchange, count: number, key?: string): number[] {
   return Array.from({ length: count }, () => {
-    const targets = exchange.publish(1, "job", key, nobody);
+    const targets = exchange.publish("job", key, nobody);
     expect(targets).toHaveLength(1);
     return targets[0]?.member ?? -1;
   });
@@ -59,16 +59,16 @@ describe("publish", () => {
       { member: 1, number: 8, pattern: "a.b", kind: "listen", queue: null, by: "turns" },
       0,
     );
-    const targets = exchange.publish(1, "a.b", undefined, all);
+    const targets = exchange.publish("a.b", undefined, all);
     expect(targets).toEqual([1, 2, 3].map((id) => ({ member: id, to: 0 })));
-    expect(exchange.publish(1, "a.b", undefined, all)).toBe(targets);
-    expect(exchange.publish(1, "b", undefined, nobody)).toEqual([]);
+    expect(exchange.publish("a.b", undefined, all)).toBe(targets);
+    expect(exchange.publish("b", undefined, nobody)).toEqual([]);
   });
 
   it("is not heard by those that reply, nor a request by those that listen", () => {
     const exchange = exchangeOf(1);
     join(exchange, [1], "price", reply);
-    expect(exchange.publish(1, "price", undefined, nobody)).toEqual([]);
+    expect(exchange.publish("price", undefined, nobody)).toEqual([]);
     join(exchange, [1], "price");
     expect(exchange.request(ask(), 0, nobody)).toMatchObject([{ code: "NO_RESPONDERS" }]);
   });
@@ -88,7 +88,7 @@ describe("publish", () => {
     join(exchange, [1], "job", { queue: "jobs" });
     join(exchange, [2], ">", { queue: "jobs" });
     join(exchange, [3], "*", { queue: "others" });
-    const targets = exchange.publish(1, "job", undefined, nobody);
+    const targets = exchange.publish("job", undefined, nobody);
     expect(targets).toHaveLength(2);
     expect(targets).toContainEqual({ member: 3, to: 7 });
   });
@@ -98,9 +98,9 @@ describe("publish", () => {
     join(exchange, [1, 2, 3], "job", { queue: "jobs" });
     for (let count = 0; count < 5; count += 1) {
       const isFull = (id: number) => id !== 2;
-      expect(exchange.publish(1, "job", undefined, isFull)).toEqual([{ member: 2, to: 7 }]);
+      expect(exchange.publish("job", undefined, isFull)).toEqual([{ member: 2, to: 7 }]);
     }
-    const waiting = [1, 2, 3].map(() => exchange.publish(1, "job", undefined, all)[0]?.member);
+    const waiting = [1, 2, 3].map(() => exchange.publish("job", undefined, all)[0]?.member);
     expect(waiting.toSorted()).toEqual([1, 2, 3]);
   });
 
@@ -128,7 +128,7 @@ describe("publish", () => {
     const owners = new Map(keys.map((key) => [key, takers(exchange, 1, key)[0] as number]));
     expect(new Set(owners.values()).size).toBe(4);
     for (const key of keys) {
-      expect(exchange.publish(1, "job", key, all)[0]?.member).toBe(owners.get(key));
+      expect(exchange.publish("job", key, all)[0]?.member).toBe(owners.get(key));
     }
     exchange.leave(4, 0);
     for (const key of keys.filter((one) => owners.get(one) !== 4)) {
@@ -263,7 +263,7 @@ describe("request", () => {
       return false;
     };
     const [asked] = exchange.request(ask({ idempotent: true, bytes: 700 }), 0, isFull);
-    exchange.publish(1, "job", undefined, isFull, 3);
+    exchange.publish("job", undefined, isFull, 3);
     exchange.leave((asked as { member: number }).member, 10, isFull);
     expect(weighed).toEqual([700, 3, 700]);
   });

@@ -119,7 +119,7 @@ export class NaiveExchange {
   publish(from: number, subject: string, key: string | undefined, holdMs: number | null): void {
     this.#sequence += 1;
     const message = { from, subject, sequence: this.#sequence };
-    const targets = this.exchange.publish(from, subject, key, this.#isFull);
+    const targets = this.exchange.publish(subject, key, this.#isFull);
     const fitting = this.#subscriptions("listen", subject);
     const everyone = new Set(fitting.filter((one) => one.queue === null).map((one) => one.member));
     const ready = fitting.filter((one) => this.#isReady(one.member));
