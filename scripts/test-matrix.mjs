@@ -2,8 +2,9 @@
 //   --only 24     that Node alone (or several: --only 22,26)
 //   --no-build    dist/ is there already
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -32,10 +33,13 @@ if (nodes.some(({ binary }) => !existsSync(binary))) install();
 if (!options["no-build"]) mustRun("npm", ["run", "build", "--silent"]);
 
 const folders = suites.filter((folder) => existsSync(folder));
+const reports = mkdtempSync(join(tmpdir(), "holdfast-matrix-"));
 const results = nodes.map(runOn);
+rmSync(reports, { recursive: true });
 console.log(`\nThe matrix: ${folders.join(" ")}`);
-for (const { version, passed, seconds } of results) {
+for (const { version, passed, seconds, failures } of results) {
   console.log(`  ${passed ? "passed" : "FAILED"}  node ${version}  ${seconds} s`);
+  for (const failure of failures) console.log(`          ${failure}`);
 }
 process.exitCode = results.every(({ passed }) => passed) ? 0 : 1;
 
@@ -67,16 +71,37 @@ function runOn({ binary }) {
   if (version.status !== 0) fail(`${binary} does not run: ${version.error ?? version.stderr}`);
   console.log(`\n=== node ${version.stdout.trim()}`);
   const begin = performance.now();
+  const report = join(reports, `${version.stdout.trim()}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const { status } = spawnSync(
     binary,
-    ["node_modules/vitest/vitest.mjs", "run", ...project, ...folders],
+    ["node_modules/vitest/vitest.mjs", "run", ...project, ...reporters, ...folders],
     {
       stdio: ["ignore", "inherit", "inherit"],
       env: { ...process.env, PATH: [dirname(binary), process.env.PATH].join(delimiter) },
     },
   );
   const seconds = Math.round((performance.now() - begin) / 1000);
-  return { version: version.stdout.trim(), passed: status === 0, seconds };
+  const passed = status === 0;
+  const failures = passed ? [] : failuresOf(report);
+  return { version: version.stdout.trim(), passed, seconds, failures };
+}
+
+/** What failed, a line each, for the end of the output: what came before may be cut off by who keeps it. */
+function failuresOf(report) {
+  if (!existsSync(report)) return ["it ended without a report"];
+  const lines = JSON.parse(readFileSync(report, "utf8")).testResults.flatMap((file) => {
+    const failed = file.assertionResults.filter(({ status }) => status === "failed");
+    const tests = failed.map((test) => `${test.fullName}: ${firstLine(test.failureMessages[0])}`);
+    if (tests.length === 0 && file.status === "failed") tests.push(firstLine(file.message));
+    return tests.map((test) => `${relative(root, file.name)}: ${test}`);
+  });
+  return lines.length > 0 ? lines : ["no test failed: an error outside of them, told above"];
+}
+
+function firstLine(text = "") {
+  const [line] = text.split("\n");
+  return line.length > 300 ? `${line.slice(0, 300)}...` : line;
 }
 
 function mustRun(command, args) {
