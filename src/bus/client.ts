@@ -34,9 +34,10 @@ import {
   readOptions,
   SUBSCRIBE,
 } from "./options.ts";
-import { type Asking, Session } from "./session.ts";
+import { Session } from "./session.ts";
 import { createState } from "./state.ts";
 import type { Wanted } from "./subscriptions.ts";
+import type { Asking } from "./terms.ts";
 
 const REQUEST_TIMEOUT_MS = 5000;
 const CLOSE_TIMEOUT_MS = 5000;

@@ -1,7 +1,7 @@
 /** Something the supervisor is to do once, and whose answer may be awaited: a publish, a sync, a fetch. */
 
 import { HoldfastError } from "../errors.ts";
-import { BUS, type BusFrame, type OutgoingFrame } from "../link/bus-frames.ts";
+import { BUS, type BusFrame, type Head, type OutgoingFrame } from "../link/bus-frames.ts";
 import { errorOf } from "./failure.ts";
 import { type Parcel, waitingBytes } from "./outbox.ts";
 import type { Awaited, Pending } from "./pending.ts";
@@ -19,11 +19,12 @@ export interface ErrandTerms {
 
 export class Errand implements Parcel, Awaited {
   readonly subject: string;
-  readonly done: Promise<void>;
+  /** Resolves with what the supervisor's word says in its head, if anything. */
+  readonly done: Promise<Head | null>;
   readonly #terms: ErrandTerms;
   readonly #pending: Pending;
   #bytes: number | null = null;
-  #resolve!: () => void;
+  #resolve!: (head: Head | null) => void;
   #reject!: (error: unknown) => void;
 
   constructor(terms: ErrandTerms, pending: Pending) {
@@ -47,7 +48,7 @@ export class Errand implements Parcel, Awaited {
 
   sent(): void {
     if (this.#terms.isConfirmed) this.#pending.add(this.#terms.frame.id, this);
-    else this.#resolve();
+    else this.#resolve(null);
   }
 
   heard(frame: BusFrame): boolean {
@@ -56,7 +57,7 @@ export class Errand implements Parcel, Awaited {
       return false;
     }
     if (frame.kind === BUS.failure) this.#reject(errorOf(frame, this.subject));
-    else this.#resolve();
+    else this.#resolve(frame.head);
     return true;
   }
 

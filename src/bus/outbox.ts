@@ -1,7 +1,7 @@
 /** What waits for the supervisor to have room. Nothing overtakes: what one sender says comes in its order. */
 
 import { HoldfastError } from "../errors.ts";
-import { BUS, measureBusFrame, type OutgoingFrame } from "../link/bus-frames.ts";
+import { isWindowed, measureBusFrame, type OutgoingFrame } from "../link/bus-frames.ts";
 import type { BusLink } from "../link/bus-link.ts";
 import { FrameError } from "../link/frames.ts";
 import type { KeepAlive } from "./keep-alive.ts";
@@ -99,7 +99,7 @@ export class Outbox {
     const frame = parcel.frame();
     if (frame === null) return true;
     try {
-      if (frame.kind !== BUS.publish && frame.kind !== BUS.request) link.send(frame);
+      if (!isWindowed(frame.kind)) link.send(frame);
       else if (!link.offer(frame)) return false;
     } catch (error) {
       parcel.failed(this.#tooLarge(frame, error));

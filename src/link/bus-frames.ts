@@ -27,6 +27,13 @@ export const BUS = {
   gathered: 12,
   sync: 13,
   fetch: 14,
+  lock: 15,
+  unlock: 16,
+  enqueue: 17,
+  consume: 18,
+  lease: 19,
+  settle: 20,
+  manage: 21,
 } as const;
 
 /** How a body is encoded; from `typed` on a typed array, `format - typed` says of which type. */
@@ -76,7 +83,7 @@ const EMPTY = Buffer.alloc(0);
 
 /** Whether a frame counts against the window of the side that receives it. */
 export function isWindowed(kind: number): boolean {
-  return kind === BUS.publish || kind === BUS.request;
+  return kind === BUS.publish || kind === BUS.request || kind === BUS.enqueue || kind === BUS.lease;
 }
 
 /** The frame that gives so many bytes back. */

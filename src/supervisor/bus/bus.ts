@@ -20,6 +20,7 @@ import type { AppRunner } from "../app-runner.ts";
 import type { Emit } from "../events.ts";
 import type { Owner } from "../peer-folder.ts";
 import { Client, type ClientPort, SUPERVISOR } from "./client.ts";
+import { Desks } from "./desk.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { memberOf, Reception } from "./reception.ts";
 import { Relay } from "./relay.ts";
@@ -57,6 +58,7 @@ export class Bus {
   /** When a kind of fault was last told. */
   readonly #told = new Map<string, number>();
   readonly #version = packageVersionAbove(fileURLToPath(import.meta.url)) ?? "";
+  readonly #desks = new Desks([]);
   #router: Router;
   #lastMember = SUPERVISOR.id;
 
@@ -119,12 +121,15 @@ export class Bus {
     const late = setTimeout(() => {
       for (const client of clients) client.link.destroy("the bus is closed");
     }, GOODBYE_MS);
-    await Promise.all(clients.map((client) => client.link.end()));
+    await Promise.all([this.#desks.close(), ...clients.map((client) => client.link.end())]);
     clearTimeout(late);
   }
 
   #newRouter(): Router {
-    const router = new Router(this.counts, (what, error) => this.#bug(what, error));
+    const router = new Router(this.counts, {
+      turned: (client, state) => this.#desks.turned(client, state),
+      bug: (what, error) => this.#bug(what, error),
+    });
     router.join(SUPERVISOR, "ready", null);
     return router;
   }
@@ -184,7 +189,7 @@ export class Bus {
   /** A fault of ours ends the one connection it came by. */
   #hear(client: Client, frame: BusFrame): void {
     try {
-      this.#router.hear(client, frame);
+      if (!this.#desks.hear(client, frame)) this.#router.hear(client, frame);
     } catch (error) {
       this.#bug(`a frame of kind ${frame.kind} on the bus`, error);
       client.link.destroy("the supervisor could not handle what it said");
@@ -210,6 +215,7 @@ export class Bus {
     const { worker } = client.member;
     if (worker !== null) this.#roster.find(worker)?.clients.delete(client);
     this.#router.leave(client);
+    this.#desks.left(client);
   }
 
   #intruder(who: string): void {

@@ -24,6 +24,12 @@ const SUBSCRIPTIONS_MAX = 10_000;
 /** What the supervisor adds to the head of a request, generously. */
 const HEAD_BYTES = 512;
 
+export interface RouterPort {
+  turned(client: Client, state: MemberState): void;
+  /** A fault of ours: the bus goes on. */
+  bug(what: string, error: unknown): void;
+}
+
 export class Router {
   readonly clients = new Map<number, Client>();
   readonly lastValues = new LastValues();
@@ -32,15 +38,16 @@ export class Router {
   readonly #post: Post;
   readonly #due: Due;
   readonly #account = new Account();
+  readonly #port: RouterPort;
 
-  /** `bug` is told faults of ours: the bus goes on. */
-  constructor(counts: BusCounts, bug: (what: string, error: unknown) => void) {
+  constructor(counts: BusCounts, port: RouterPort) {
     this.#counts = counts;
+    this.#port = port;
     this.#due = new Due(this.#exchange, (now) => this.#expire(now));
     this.#post = new Post({
       ...{ exchange: this.#exchange, clients: this.clients, counts },
       deliver: (member, to, parcel) => void this.#deliver(member, to, parcel),
-      bug,
+      bug: port.bug,
     });
   }
 
@@ -54,6 +61,7 @@ export class Router {
   turn(client: Client, state: MemberState): void {
     const wanted = client.isLeaving ? "draining" : state;
     this.#post.carryOut(this.#exchange.turn(client.id, wanted, performance.now()));
+    this.#port.turned(client, wanted);
   }
 
   /** The member is gone, whether its connection is or not. */

@@ -1,0 +1,19 @@
+/** What a session is told of a call, its options read already. */
+
+import type { Head } from "../link/bus-frames.ts";
+import type { BusEncoding } from "./api.ts";
+import type { QuestionPorts } from "./question.ts";
+
+export interface Publishing {
+  readonly head: Head;
+  readonly encoding: BusEncoding | undefined;
+  readonly isConfirmed: boolean;
+}
+
+export interface Asking extends Pick<QuestionPorts, "heard" | "reject"> {
+  readonly head: Head;
+  readonly encoding: BusEncoding | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly isForAll: boolean;
+}
