@@ -23,7 +23,8 @@ describe("P7: a crash loop", () => {
     const { run, port } = await stage("crash-slot.mjs", {
       ready: false,
       env: { CRASH_UNTIL: cure },
-      flags: ["--max-restarts", "4", "--restart-window", "3s"],
+      // However slowly this machine boots it, a slot that dies at boot has never been ready.
+      flags: ["--ready", "message", "--max-restarts", "4", "--restart-window", "3s"],
     });
     await run.waitForLog((log) => log.msg === "worker ready" && log.slot === 0);
     const load = startFreshLoad({ port, clients: 2, thinkMs: 20 });
