@@ -1,5 +1,6 @@
 /** Workers that leave and come: who keeps its sessions, and which of them move. */
 
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { reload, stage, stop, workers } from "../promises/stage.ts";
 import { fixture, freePort } from "../support/holdfast.ts";
@@ -53,6 +54,27 @@ describe("a draining worker", () => {
     expect(isAlive(owner)).toBe(true);
     wire.close();
     await run.waitForLog((log) => log.msg === "reload done", { timeoutMs: 30_000 });
+    await stop(run);
+  });
+
+  it("that dies with small requests nobody has read loses none of them: they are served elsewhere", async () => {
+    const { run, port } = await stage("apps/witness.mjs", { instances: 3, flags: ["--sticky"] });
+    const tags = await findTags({ port }, 3);
+    const owner = workers(run).get(0) ?? -1;
+    const unixSockets = () => readFileSync("/proc/net/unix", "latin1").split("\n").length;
+    process.kill(owner, "SIGSTOP");
+    const before = unixSockets();
+    const asked = Array.from({ length: 20 }, () =>
+      askJson<Who>({ port }, "/who", {
+        ...{ jar: new Jar().set("holdfast", tags.get(owner) ?? ""), timeoutMs: 20_000 },
+        ...{ method: "POST", body: "what it is about" },
+      }),
+    );
+    // Each of them is in the hands of its worker's system, or at its worker's own door: nobody reads there.
+    await until(() => unixSockets() >= before + 40, { what: "them to be sent to their worker" });
+    process.kill(owner, "SIGKILL");
+    const served = await Promise.allSettled(asked);
+    expect(served.filter(({ status }) => status === "rejected")).toEqual([]);
     await stop(run);
   });
 

@@ -9,6 +9,7 @@ import { connectionOf } from "../connection.ts";
 import type { InternalSocket } from "../node-internals.ts";
 import { type ExchangeListener, type Loss, PeerConnection } from "./peer-connection.ts";
 import { factsOf, writePreamble } from "./preamble.ts";
+import { headOf, linesOf, wholeOf } from "./request-words.ts";
 import { closing, isContinue, type ResponseHead, withLine } from "./response-reader.ts";
 import { visitOf } from "./visit.ts";
 
@@ -118,11 +119,11 @@ class Exchange implements ExchangeListener {
     const isOld = httpVersionMajor === 1 && httpVersionMinor === 0;
     this.#connection.begin({ isHead: method === "HEAD", isOld }, this);
     this.#response.once("close", this.#clientGone);
-    this.#connection.socket.write(headOf(this.#request), "latin1");
-    if (!this.#hasBody) return;
-    // Until there is somebody to send it to, the body stays where it is.
-    if (isConnected) this.#sendBody();
-    else this.#connection.socket.once("connect", () => this.#sendBody());
+    const { socket } = this.#connection;
+    if (!this.#hasBody) return void socket.write(headOf(this.#request), "latin1");
+    // Until there is somebody to send it to, the body stays where it is. What came with the head is there on the next tick.
+    if (isConnected) process.nextTick(() => this.#send());
+    else socket.once("connect", () => this.#send());
   }
 
   interim(text: string): void {
@@ -186,6 +187,13 @@ class Exchange implements ExchangeListener {
     this.#response.once("drain", () => socket.resume());
   }
 
+  #send(): void {
+    if (this.#isOver) return;
+    const whole = wholeOf(this.#request);
+    this.#connection.socket.write(whole ?? headOf(this.#request), "latin1");
+    if (!whole) this.#sendBody();
+  }
+
   #sendBody(): void {
     const { socket } = this.#connection;
     const request = this.#request;
@@ -217,16 +225,4 @@ class Exchange implements ExchangeListener {
     this.#connection.socket.resume();
     if (this.#isBodyRead) this.#request.resume();
   }
-}
-
-/** The request's head as the client sent it: case, order and repetitions of its headers kept. */
-export function headOf(request: IncomingMessage): string {
-  const { method, url, httpVersion, rawHeaders } = request;
-  return `${method} ${url} HTTP/${httpVersion}\r\n${linesOf(rawHeaders)}\r\n`;
-}
-
-function linesOf(raw: readonly string[]): string {
-  let lines = "";
-  for (let at = 0; at + 1 < raw.length; at += 2) lines += `${raw[at]}: ${raw[at + 1]}\r\n`;
-  return lines;
 }

@@ -18,9 +18,10 @@ import { connectionOf } from "../connection.ts";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
 import { type Emit, type Router, type Traffic, TUNNEL } from "../traffic.ts";
 import type { EngineIo } from "./engine-io.ts";
-import { forward, headOf } from "./forward.ts";
+import { forward } from "./forward.ts";
 import type { HandOver } from "./hand-over.ts";
 import { cookieFor, issue, issueOnUpgrade, lineFor, watchHeads } from "./issue.ts";
+import { headOf } from "./request-words.ts";
 import { tunnel } from "./tunnel.ts";
 import { arrivalOf, peerOf, visitOf } from "./visit.ts";
 

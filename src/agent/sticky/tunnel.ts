@@ -3,9 +3,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { InternalSocket } from "../node-internals.ts";
-import { type Destination, headOf } from "./forward.ts";
+import type { Destination } from "./forward.ts";
 import { connectToPeer } from "./peer-connection.ts";
 import { factsOf, writePreamble } from "./preamble.ts";
+import { headOf } from "./request-words.ts";
 
 export interface Tunnelled {
   readonly request: IncomingMessage;
