@@ -23,10 +23,10 @@ describe("a worker is ready", () => {
   });
 
   it("and when it never says so, that is a failure which tells what was missing", async () => {
-    const flags = ["--ready", "message", "--ready-timeout", "700ms", "--max-restarts", "0"];
+    const flags = ["--ready", "message", "--ready-timeout", "2500ms", "--max-restarts", "0"];
     const { run } = await stage("puppet.mjs", { flags, ready: false, instances: 1 });
     const failed = await run.waitForLog((log) => log.code === "HF_START_FAILED");
-    expect(failed.msg).toMatch(/within 700 ms: it listens but never said that it is ready/);
+    expect(failed.msg).toMatch(/within 2500 ms: it listens but never said that it is ready/);
     const exit = run.logs.find((log) => log.reason !== undefined);
     expect(exit).toMatchObject({ reason: "startup_timeout", signal: "SIGKILL" });
     // It was killed as one who would not become ready, and the run goes on: status 137 is for a stop.

@@ -180,6 +180,16 @@ async function slotsOf(count: number, where: Where): Promise<readonly number[]> 
   return Promise.all(Array.from({ length: count }, (_, session) => where(session)));
 }
 
+/** Who is there the command knows a moment before all workers do. */
+async function settled(look: () => Promise<readonly number[]>): Promise<readonly number[]> {
+  const looks: string[] = [];
+  await until(
+    async () => looks.push(JSON.stringify(await look())) > 1 && looks.at(-1) === looks.at(-2),
+    { what: "all workers to agree", timeoutMs: 10_000 },
+  );
+  return JSON.parse(looks.at(-1) ?? "[]");
+}
+
 const BY: {
   readonly [by: string]: { readonly sticky: unknown; readonly where: (port: number) => Where };
 } = {
@@ -235,20 +245,19 @@ describe("from 4 workers to 6 and back", () => {
       await house.ok(["start", file]);
       const count = 160;
       const look = () => slotsOf(count, where(port));
-      const four = await look();
-      expect(await look()).toEqual(four);
+      const four = await settled(look);
       expect(new Set(four)).toEqual(new Set([0, 1, 2, 3]));
       await house.ok(["scale", "app", "6"]);
-      const six = await look();
+      const six = await settled(look);
       const moved = six.filter((slot, session) => slot !== four[session]);
       // A third of them in the mean; five deviations on either side.
       expect(moved.length).toBeGreaterThan(count / 3 - 30);
       expect(moved.length).toBeLessThan(count / 3 + 30);
       expect(new Set(moved)).toEqual(new Set([4, 5]));
       await house.ok(["reload", "app"]);
-      expect(await look()).toEqual(six);
+      expect(await settled(look)).toEqual(six);
       await house.ok(["scale", "app", "4"]);
-      expect(await look()).toEqual(four);
+      expect(await settled(look)).toEqual(four);
     },
   );
 });
