@@ -48,13 +48,14 @@ const ROOMS: Readonly<Record<string, Rights>> = {
       ...["errors", "core/*", "config/*", "system/*", "logs/*", "link/*"],
       ...["bus/*", "metrics/*", "admin/*"],
     ],
-    packages: ["node:", "chokidar", "croner", "pino", "ws"],
+    packages: ["node:", "@photostructure/sqlite", "chokidar", "croner", "pino", "ws"],
   },
   cli: {
     uses: [
       ...[
         "errors",
         "index",
+        "bus/*",
         "config/*",
         "core/snapshot",
         "core/targets",
@@ -127,8 +128,7 @@ export function circleFaults(files: readonly Source[]): Fault[] {
   }));
 }
 
-const statement =
-  /\b(?:import|export)\s*(type\b)?((?:[^;"']|\n)*?\bfrom\s*)?["']|\bimport\s*\(\s*["']/g;
+const statement = /\b(?:import|export)\s*(type\b)?([^;"']*?\bfrom\s*)?["']|\bimport\s*\(\s*["']/g;
 
 /** The imports of a file, re-exports and `import("...")` among them. */
 function importsOf(file: Source): Import[] {
