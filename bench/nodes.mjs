@@ -10,6 +10,7 @@ const PEERS = fileURLToPath(new URL("peers", import.meta.url));
 export const HOLDFAST = fileURLToPath(new URL("../dist/bin/holdfast.cjs", import.meta.url));
 export const PM2 = `${PEERS}/node_modules/pm2/bin/pm2`;
 export const SOCKETIO_STICKY = `${PEERS}/node_modules/@socket.io/sticky/index.js`;
+export const REDIS = `${PEERS}/node_modules/redis/dist/index.js`;
 export const PM2_EXPORTER = `${PEERS}/node_modules/pm2-prometheus-exporter/exporter.js`;
 
 /**
@@ -33,7 +34,8 @@ function nodeOfTests() {
 }
 
 export function installPeers() {
-  if (![PM2, PM2_EXPORTER, SOCKETIO_STICKY].every((file) => existsSync(file))) install(PEERS);
+  if (![PM2, PM2_EXPORTER, SOCKETIO_STICKY, REDIS].every((file) => existsSync(file)))
+    install(PEERS);
 }
 
 /** @param {string} folder */

@@ -1,5 +1,5 @@
 // Runs the benchmarks, prints what came out and writes it to results/.
-//   run.mjs [accept] [start] [idle] [commands] [scrape] [watch] [sticky]   all of them when none is named
+//   run.mjs [accept] [start] [idle] [commands] [scrape] [watch] [sticky] [bus]   all of them when none is named
 //   --quick                short and rough
 //   --only holdfast,pm2    these contenders only
 //   --rounds 9             more rounds or samples than usual
@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { accept } from "./accept.mjs";
+import { BUS_CONTENDERS, bus } from "./bus.mjs";
 import { commands } from "./commands.mjs";
 import { CONTENDERS, stopAll } from "./contenders.mjs";
 import { enterCpuGroup } from "./cpu-group.mjs";
@@ -39,8 +40,8 @@ import { watch } from "./watch.mjs";
  */
 
 /** @type {Record<string, Benchmark>} */
-const BENCHMARKS = { accept, start, idle, commands, scrape, watch, sticky };
-const NAMES = [...new Set([...CONTENDERS, ...STICKY_CONTENDERS])];
+const BENCHMARKS = { accept, start, idle, commands, scrape, watch, sticky, bus };
+const NAMES = [...new Set([...CONTENDERS, ...STICKY_CONTENDERS, ...BUS_CONTENDERS])];
 const RESULTS = new URL("results/", import.meta.url);
 
 let cpuShares = "";

@@ -1,6 +1,7 @@
 /** What the turns of the sticky benchmark amount to, and what is demanded of it. */
 
-import { median, ratios, sum } from "./statistics.mjs";
+import { ratio } from "./rounds.mjs";
+import { median, sum } from "./statistics.mjs";
 import { isCalm } from "./turn.mjs";
 
 /** @typedef {import("./turn.mjs").Turn & { case: string }} Turn */
@@ -38,42 +39,6 @@ export function figuresOf(turns) {
 /** @param {readonly Turn[]} turns */
 function errorsOf(turns) {
   return sum(turns.flatMap((turn) => Object.values(turn.errors)));
-}
-
-/**
- * @typedef {object} Ratio
- * @property {import("./statistics.mjs").Spread} spread
- * @property {number} pairs
- * @property {boolean} isDoubtful too few rounds were calm for both: all had to be taken
- */
-
-/**
- * Requests/s of one by those of the other, round by round; undefined when there are none of either.
- * @param {readonly Turn[]} turns
- * @param {readonly [which: string, contender: string]} one
- * @param {readonly [which: string, contender: string]} other
- * @returns {Ratio | undefined}
- */
-export function ratio(turns, one, other) {
-  const pairs = of(turns, other).flatMap((peer) => {
-    const own = of(turns, one).find(({ round }) => round === peer.round);
-    return own ? [{ own, peer }] : [];
-  });
-  if (pairs.length === 0) return undefined;
-  const calm = pairs.filter(({ own, peer }) => isCalm(own) && isCalm(peer));
-  const isDoubtful = calm.length < pairs.length / 2;
-  const taken = isDoubtful ? pairs : calm;
-  const perSecond = (/** @type {"own" | "peer"} */ side) =>
-    taken.map((pair) => pair[side].perSecond);
-  return { spread: ratios(perSecond("own"), perSecond("peer")), pairs: taken.length, isDoubtful };
-}
-
-/**
- * @param {readonly Turn[]} turns
- * @param {readonly [which: string, contender: string]} key
- */
-export function of(turns, [which, contender]) {
-  return turns.filter((turn) => turn.case === which && turn.contender === contender);
 }
 
 /** @type {readonly (readonly [what: string, which: string, own: string, peer: string, min: number])[]} */

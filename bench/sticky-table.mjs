@@ -1,7 +1,8 @@
 /** The sticky benchmark as text. */
 
+import { of, ratio } from "./rounds.mjs";
 import { CASES } from "./sticky-cases.mjs";
-import { figuresOf, of, ratio } from "./sticky-figures.mjs";
+import { figuresOf } from "./sticky-figures.mjs";
 import { columns, number, withSpread } from "./table.mjs";
 
 /** @type {readonly (readonly [figure: keyof import("./sticky-figures.mjs").Figures, title: string, digits: number])[]} */

@@ -45,27 +45,37 @@ const LOOK_MS = 250;
  * @property {number} leftMs
  */
 
-/** @param {Turn} turn */
+/** @param {Pick<Turn, "othersShare">} turn */
 export function isCalm({ othersShare }) {
   return othersShare <= DISTURBED;
 }
 
 /**
- * The first turn that others left alone, or the least disturbed of some.
  * @param {Patience} patience
  * @param {Parameters<typeof oneTurn>} args
  * @returns {Promise<Turn>}
  */
-export async function calmTurn(patience, ...args) {
-  /** @type {Turn[]} */
+export function calmTurn(patience, ...args) {
+  return calmest(patience, () => oneTurn(...args));
+}
+
+/**
+ * The first turn that others left alone, or the least disturbed of some.
+ * @template {{ errors: Record<string, number>, othersShare: number, tries: number }} Taken
+ * @param {Patience} patience
+ * @param {() => Promise<Taken>} take
+ * @returns {Promise<Taken>}
+ */
+export async function calmest(patience, take) {
+  /** @type {Taken[]} */
   const turns = [];
   while (turns.length < TRIES && !turns.some(isCalm)) {
     await calmMoment(patience);
-    turns.push(await oneTurn(...args));
+    turns.push(await take());
   }
   const errors = together(turns.map((turn) => turn.errors));
   const [calmest] = turns.sort((a, b) => a.othersShare - b.othersShare);
-  return { .../** @type {Turn} */ (calmest), errors, tries: turns.length };
+  return { .../** @type {Taken} */ (calmest), errors, tries: turns.length };
 }
 
 /**
