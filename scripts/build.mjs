@@ -1,5 +1,5 @@
-// Builds dist/: the type-checked ES modules by tsc, and the agent, one CommonJS file without
-// imports but Node's own, by rolldown. Built aside and then put in place, so that what runs from
+// Builds dist/: the type-checked ES modules by tsc, and the agent and the thread of the durable queues,
+// each one CommonJS file without imports but Node's own, by rolldown. Built aside and then put in place, so that what runs from
 // dist/ meanwhile finds every file.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -19,7 +19,9 @@ const tsc = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
-const packages = Object.keys(JSON.parse(readFileSync("package.json", "utf8")).dependencies);
+const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+const packages = Object.keys(dependencies);
+const optional = Object.keys(peerDependencies);
 
 /**
  * @param {Record<string, string>} input
@@ -41,6 +43,7 @@ async function bundle(input, external) {
 rmSync(`${made}/bin`, { recursive: true });
 rmSync(`${made}/src/cli`, { recursive: true });
 await bundle({ agent: "src/agent/main.ts" }, /^node:/);
+await bundle({ "queue-thread": "src/supervisor/queue/thread-main.ts" }, [/^node:/, ...optional]);
 // A command that only looks starts twice as fast from a few files as from many.
 await bundle({ "bin/holdfast": "bin/holdfast.ts" }, [/^node:/, ...packages]);
 chmodSync(`${made}/bin/holdfast.cjs`, 0o755);

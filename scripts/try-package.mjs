@@ -39,7 +39,9 @@ function pack() {
   );
   const files = packed.files.map(({ path }) => path);
   const wanted = ["dist/src/index.js", "dist/src/index.d.ts", "dist/agent.cjs", "schema.json"];
-  const missing = [...wanted, "README.md", "LICENSE"].filter((file) => !files.includes(file));
+  const missing = [...wanted, "dist/queue-thread.cjs", "README.md", "LICENSE"].filter(
+    (file) => !files.includes(file),
+  );
   if (missing.length > 0) throw new Error(`the tarball lacks ${missing.join(", ")}`);
   const may = /^(?:dist\/|[^/]+\.md$|LICENSE$|package\.json$|(?:ecosystem\.example|schema)\.json$)/;
   const mayNot =

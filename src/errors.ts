@@ -316,6 +316,27 @@ export const ERRORS = {
     ({ subject, reason }) => `Data for or from "${subject}" cannot be passed on: ${ended(reason)}`,
     'Pass what JSON can say, a Buffer or a typed array; encoding: "clone" takes Map, Set, Date, BigInt and circles, too.',
   ),
+  HF_BUS_DATA_NO_JSON: entry<{ subject: string; reason: string }>(
+    EXIT.usage,
+    ({ subject, reason }) => `The data for "${subject}" is no JSON: ${ended(reason)}`,
+    "Say --text where it is text and --bytes where it is bytes; JSON needs quotes around it, or the shell takes its own away.",
+  ),
+  HF_BUS_DATA_UNREADABLE: entry<{ file: string; reason: string }>(
+    EXIT.failed,
+    ({ file, reason }) => `The data cannot be read from ${file}: ${ended(reason)}`,
+    "Check the path after --file and its permissions; - stands for standard input.",
+  ),
+  HF_BUS_ANSWER_FAILED: entry<{ subject: string; who: string; reason: string }>(
+    EXIT.failed,
+    ({ subject, who, reason }) =>
+      `The request for "${subject}" has failed in ${who}: ${ended(reason)}`,
+    "That is an error of the one who answers: `holdfast logs` shows what it wrote.",
+  ),
+  HF_BUS_QUEUE_NO_MESSAGE: entry<{ queue: string; id: string }>(
+    EXIT.failed,
+    ({ queue, id }) => `There is no such message with the id "${id}" in the queue "${queue}".`,
+    "`holdfast queue peek` shows those that are there; `retry` takes dead letters only.",
+  ),
   HF_BUS_TOO_LARGE: entry<{ subject: string; bytes: number; limitBytes: number }>(
     EXIT.failed,
     ({ subject, bytes, limitBytes }) =>
@@ -343,6 +364,16 @@ export const ERRORS = {
     ({ subject, reason }) => `The bus cannot take "${subject}" now: ${ended(reason)}`,
     "Wait for each publish before the next, have more workers take the messages, or choose another policy for the subscription.",
   ),
+  HF_BUS_LOCKED: entry<{ name: string; reason: string }>(
+    EXIT.failed,
+    ({ name, reason }) => `The lock "${name}" is not to be had: ${ended(reason)}`,
+    "Wait longer for it, hold it for a shorter time, or go without it.",
+  ),
+  HF_BUS_LOCK_LOST: entry<{ name: string; reason: string }>(
+    EXIT.failed,
+    ({ name, reason }) => `The lock "${name}" is held by this process no longer: ${ended(reason)}`,
+    "End what is done under it, and ask for it again. What it protects can refuse fences that are too low.",
+  ),
   HF_BUS_CONNECTION_LOST: entry<{ action: string }>(
     EXIT.failed,
     ({ action }) =>
@@ -362,17 +393,84 @@ export const ERRORS = {
   HF_BUS_REFUSED: entry<{ reason: string }>(
     EXIT.permission,
     ({ reason }) => `The supervisor refuses this process on its bus: ${ended(reason)}`,
-    "Use the version of Holdfast the supervisor runs; a worker is known by what Holdfast gave it at its start, which nobody else can use.",
+    "Use the version of Holdfast the supervisor runs, and from other machines the key or certificate it knows; a worker is known by what Holdfast gave it at its start, which nobody else can use.",
   ),
   HF_BUS_SOCKET: entry<{ reason: string }>(
     EXIT.failed,
     ({ reason }) => `The supervisor cannot open the socket of its bus: ${ended(reason)}`,
     "Make room and let the supervisor's user write to its home, or to the folder in TMPDIR; workers started after that have a bus.",
   ),
+  HF_BUS_FORBIDDEN: entry<{ subject: string; reason: string }>(
+    EXIT.permission,
+    ({ subject, reason }) => `The supervisor does not allow "${subject}" here: ${ended(reason)}`,
+    "Have it added to the permissions of this identity, under bus in the supervisor's configuration file.",
+  ),
+  HF_BUS_REMOTE_INVALID: entry<{ source: string; reason: string }>(
+    EXIT.config,
+    ({ source, reason }) =>
+      `A key or certificate of the bus for other machines cannot be used (${source}): ${ended(reason)}`,
+    "Correct what it names. `openssl rand -hex 32` makes a key; certificates are files of PEM.",
+  ),
+  HF_BUS_REMOTE_NOT_LISTENING: entry<{ address: string; reason: string }>(
+    EXIT.failed,
+    ({ address, reason }) =>
+      `The bus cannot listen for other machines on ${address}: ${ended(reason)} The apps run on without it.`,
+    "Choose an address of this machine, and a port that is free, with bus.listen; it is tried again and again.",
+  ),
+  HF_BUS_REMOTE_REFUSED: entry<{ times: number; who: string; address: string; reason: string }>(
+    EXIT.permission,
+    ({ times, who, address, reason }) =>
+      `The bus has refused connections from other machines, ${times} since it was last told; the last, as ${who} from ${address}: ${ended(reason)}`,
+    "Give that client the right key or certificate, or keep it away from the port with a firewall.",
+  ),
+  HF_BUS_REMOTE_CROWDED: entry<{ times: number; address: string }>(
+    EXIT.failed,
+    ({ times, address }) =>
+      `The bus has closed ${times} connections from other machines that had not shown who they are, since it was last told; the last from ${address}.`,
+    "They were too many at the same time, or too slow. Find out who they are, and keep them away with a firewall.",
+  ),
+  HF_BUS_REMOTE_FORBIDDEN: entry<{ times: number; who: string; what: string }>(
+    EXIT.permission,
+    ({ times, who, what }) =>
+      `Clients of the bus have asked for what they have no permission for, ${times} times since it was last told; the last: ${who}, ${ended(what)}`,
+    "Add it to that client's permissions under bus in the configuration file, or correct the client.",
+  ),
   HF_BUS_TOKEN_WRONG: entry<{ who: string }>(
     EXIT.permission,
     ({ who }) => `A program on the bus says that it is ${who}, and it is not.`,
     "It was refused. See which programs run as the user of that socket, and whether one was given an old worker's environment.",
+  ),
+  HF_BUS_QUEUE_NO_FOLDER: entry<Record<never, never>>(
+    EXIT.usage,
+    () => "This supervisor keeps no durable queues: it was given no folder for them.",
+    "A background supervisor has one in its home; else name one: holdfast run --queue-folder <path>, or createSupervisor(apps, { queueFolder }).",
+  ),
+  HF_BUS_QUEUE_LATE: entry<{ queue: string; id: string; attempt: number }>(
+    EXIT.failed,
+    ({ queue, id, attempt }) =>
+      `The end of message ${id} of the queue "${queue}" (attempt ${attempt}) came too late: it had been given up before, and is delivered again unless it was removed.`,
+    "Give consume() a longer timeout, stop when the handler's signal fires, and see what keeps the process busy or offline.",
+  ),
+  HF_BUS_QUEUE_FOLDER: entry<{ directory: string; reason: string }>(
+    EXIT.failed,
+    ({ directory, reason }) =>
+      `The folder of the durable queues ${directory} cannot be used: ${ended(reason)}`,
+    "Nothing in it was changed. Correct what the message names, or give the queues another folder.",
+  ),
+  HF_BUS_QUEUE_NO_SQLITE: entry<{ reason: string }>(
+    EXIT.failed,
+    ({ reason }) => `Durable queues need SQLite: ${ended(reason)}`,
+    "Run the supervisor with Node 22.13 or later, or run `npm install @photostructure/sqlite@1`, which brings it.",
+  ),
+  HF_BUS_QUEUE_FULL: entry<{ queue: string; reason: string }>(
+    EXIT.failed,
+    ({ queue, reason }) => `The message for the queue "${queue}" was not stored: ${ended(reason)}`,
+    "Have more consumers take the messages, see whether dead letters pile up and purge them, or raise the limit.",
+  ),
+  HF_BUS_QUEUE_FAILED: entry<{ action: string; reason: string }>(
+    EXIT.failed,
+    ({ action, reason }) => `The durable queues could not ${action}: ${ended(reason)}`,
+    "Nothing of it was stored. See to the disk the queues lie on, and do it again.",
   ),
   HF_BUG: entry<{ what: string }>(
     EXIT.bug,

@@ -17,7 +17,7 @@ function detailsWith(said: string, lines: readonly string[], nothing: boolean): 
     ...{ pid: 7, line: none, version: "1.0.0", verb: "fly", kind: "user", name: "www" },
     ...{ signal: "SIGX", step: "systemctl", afterMs: 1500 },
     ...{ subject: "a.b", who: "Worker 7", call: "bus.publish()", option: "key", fault: said },
-    ...{ bytes: 2, limitBytes: 1 },
+    ...{ bytes: 2, times: 7, limitBytes: 1, queue: "mails", id: "7", attempt: 3 },
     ...{ ...words, lastOutput: lines, faults: [{ path: "name", message: said }] },
   };
 }
