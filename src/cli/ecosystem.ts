@@ -8,6 +8,7 @@ import { findConfigFile, readConfigFile, readVariablesFile } from "../system/con
 import { packageNameOf } from "../system/places.ts";
 import { workingDirectory } from "../system/working-directory.ts";
 import type { WantedAdmin } from "./admin.ts";
+import type { WantedBus } from "./remote.ts";
 
 /** `ecosystem.config.js`, `holdfast.config.ts`, `apps.json`, `-`: never a script to run. */
 const CONFIG_FILE = /(^-$|\.config\.(json|jsonc|js|cjs|mjs|ts|mts|cts|yml|yaml)$|\.(json|ya?ml)$)/;
@@ -15,6 +16,7 @@ const CONFIG_FILE = /(^-$|\.config\.(json|jsonc|js|cjs|mjs|ts|mts|cts|yml|yaml)$
 export interface Ecosystem {
   readonly apps: readonly AppOptions[];
   readonly admin: WantedAdmin;
+  readonly bus: WantedBus;
   readonly file: string;
   readonly notes: readonly Note[];
 }
@@ -44,8 +46,8 @@ export async function readEcosystem(
     ...(envName === undefined ? {} : { envName }),
   });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
-  const { apps, admin } = parsed.value;
-  return { apps: onlyAsked(apps, flags), admin, file: path, notes: parsed.notes };
+  const { apps, admin, bus } = parsed.value;
+  return { apps: onlyAsked(apps, flags), admin, bus, file: path, notes: parsed.notes };
 }
 
 function configFileHere(): string {

@@ -53,6 +53,9 @@ function narrateAdmin(supervisor: Supervisor, log: Logger): void {
   supervisor.on("admin:listening", ({ address }) =>
     log.info({ address }, "admin server ready: /metrics, /healthz, /readyz"),
   );
+  supervisor.on("bus:listening", ({ address }) =>
+    log.info({ address }, "the bus listens for other machines"),
+  );
   for (const fault of ["admin:fault", "bus:fault"] as const) {
     supervisor.on(fault, ({ error }) => {
       const { code, message, remedy } = explained(error);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type Flags, given } from "../../src/cli/program/command.ts";
 import { addLooking, LOOKING } from "../../src/cli/program/looking.ts";
 import { addMachine } from "../../src/cli/program/machine.ts";
+import { addMessaging, MESSAGING } from "../../src/cli/program/messaging.ts";
 import { plainly } from "../../src/cli/program/quick.ts";
 import { addRunning, withValues } from "../../src/cli/program/running.ts";
 import { addSetup } from "../../src/cli/program/setup.ts";
@@ -17,9 +18,10 @@ function namesOf(...adds: ((program: Command, done: () => void) => void)[]): str
 describe("the command line", () => {
   it("knows which commands only look, so that they start without the others", () => {
     expect([...LOOKING].sort()).toEqual(namesOf(addLooking).sort());
+    expect([...MESSAGING].sort()).toEqual(namesOf(addMessaging).sort());
   });
   it("has no name twice", () => {
-    const names = namesOf(addRunning, addLooking, addMachine, addSetup);
+    const names = namesOf(addRunning, addLooking, addMessaging, addMachine, addSetup);
     expect(names).toEqual([...new Set(names)]);
   });
 });

@@ -1,7 +1,7 @@
 /** `holdfast run`: the supervisor in the foreground, for containers and development. */
 
 import type { AppOptions } from "../../config/app.ts";
-import { type Note, parseConfig } from "../../config/parse.ts";
+import { type Beside, type Note, parseConfig } from "../../config/parse.ts";
 import { HoldfastError } from "../../errors.ts";
 import { openLogFile } from "../../logs/file.ts";
 import { createLog, type Logger } from "../../logs/log.ts";
@@ -11,11 +11,12 @@ import { Supervisor } from "../../supervisor/supervisor.ts";
 import { becomeInit } from "../../system/init.ts";
 import { packageNameOf } from "../../system/places.ts";
 import { workingDirectory } from "../../system/working-directory.ts";
-import { adminAsked, type WantedAdmin } from "../admin.ts";
+import { adminAsked } from "../admin.ts";
 import { appInput } from "../app-input.ts";
 import { isConfigFile, readEcosystem } from "../ecosystem.ts";
 import { exitStatusOf } from "../exit-status.ts";
 import { narrate } from "../narrate.ts";
+import { busAsked, keyVariables } from "../remote.ts";
 import { obeySignals } from "../signals.ts";
 
 /** Runs until the app is stopped; resolves with the exit status. */
@@ -26,8 +27,15 @@ export async function runCommand(
 ): Promise<number> {
   const advice = becomeInit();
   const { log, output, reopen } = openOutput(flags);
-  const { apps, admin, notes } = await appsOf(script, args, flags);
-  const supervisor = new Supervisor(apps, { output }, adminAsked(flags, admin) ?? null);
+  const { apps, admin, bus, notes } = await appsOf(script, args, flags);
+  const keyed = busAsked(bus);
+  // They are the supervisor's own; workers inherit what is left.
+  for (const variable of keyVariables(bus)) delete process.env[variable];
+  const supervisor = new Supervisor(
+    apps,
+    { output, ...queuesIn(flags) },
+    { admin: adminAsked(flags, admin), bus: keyed },
+  );
   if (advice) log.warn(advice);
   for (const { path, message } of notes) log.warn(`${path} ${message}`);
   narrate(supervisor, log);
@@ -58,7 +66,7 @@ async function appsOf(
   script: string,
   args: readonly string[],
   flags: Record<string, unknown>,
-): Promise<{ apps: readonly AppOptions[]; admin?: WantedAdmin; notes: readonly Note[] }> {
+): Promise<Beside & { apps: readonly AppOptions[]; notes: readonly Note[] }> {
   if (isConfigFile(script)) return readEcosystem(script, flags);
   const input = appInput(script, args, flags);
   const parsed = parseConfig(input, {
@@ -68,6 +76,11 @@ async function appsOf(
   });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
   return { apps: parsed.value, notes: parsed.notes };
+}
+
+/** Durable queues are kept where that is asked for. */
+function queuesIn({ queueFolder }: Record<string, unknown>): { queueFolder?: string } {
+  return typeof queueFolder === "string" ? { queueFolder } : {};
 }
 
 interface Output {

@@ -32,11 +32,13 @@ const WORDS: Readonly<Record<string, Words>> = {
   wait: "apps",
   signal: ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"],
   completion: ["bash", "zsh", "fish"],
+  queue: ["list", "peek", "retry", "purge"],
 };
 
 /** Values of flags, where they are few. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   "--for": ["ready", "stopped"],
+  "--state": ["ready", "delayed", "leased", "dead"],
   "--output": ["json", "ndjson"],
   "-o": ["json", "ndjson"],
   "--log-level": ["fatal", "error", "warn", "info", "debug", "trace", "silent"],

@@ -6,6 +6,7 @@ import { version } from "../version.ts";
 import type { Done } from "./command.ts";
 import { addLooking, LOOKING } from "./looking.ts";
 import { addMachine } from "./machine.ts";
+import { addMessaging, MESSAGING } from "./messaging.ts";
 import { addSetup } from "./setup.ts";
 
 /** Runs the command; resolves with the exit status. Rejects with what the command throws. */
@@ -22,6 +23,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .showHelpAfterError("(holdfast --help lists commands and options)");
   let words = argv;
   if (LOOKING.includes(argv[0] ?? "")) addLooking(program, done);
+  else if (MESSAGING.includes(argv[0] ?? "")) addMessaging(program, done);
   else words = await addAll(program, done, argv);
   try {
     await program.parseAsync(words, { from: "user" });
@@ -34,7 +36,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 /**
- * The table of options takes a while to load, and who only looks does not need it. Resolves with the
+ * The table of options takes a while to load, and who only looks or talks does not need it. Resolves with the
  * command line as commander is to read it.
  */
 async function addAll(
@@ -45,6 +47,7 @@ async function addAll(
   const { addRunning, withValues } = await import("./running.ts");
   addRunning(program, done);
   addLooking(program, done);
+  addMessaging(program, done);
   addMachine(program, done);
   addSetup(program, done);
   return withValues(argv);

@@ -45,6 +45,7 @@ function addRun(program: Command, done: Done): void {
   run.option("--only <names>", "of a configuration file's apps only these, separated by commas");
   run.option("--log-level <level>", `the supervisor's own log: ${LOG_LEVELS}`, "info");
   run.option("--log-file <path>", "append all output to this file instead; SIGUSR2 opens it anew");
+  run.option("--queue-folder <path>", "keep durable queues of the bus in this folder");
 }
 
 function addStart(program: Command, done: Done): void {

@@ -1,0 +1,31 @@
+/** `holdfast publish`: one message on the bus. */
+
+import { dataGiven } from "../bus/data-given.ts";
+import { onBus } from "../bus/on-bus.ts";
+import { formatOf } from "../bus/output.ts";
+import { timeoutOf } from "../call.ts";
+import { talkOf } from "../outcomes.ts";
+
+type Flags = Record<string, unknown>;
+
+const WITHIN_MS = 5000;
+
+/** Resolves with the exit status when the supervisor has passed it on. */
+export async function publishCommand(
+  subject: string,
+  word: string | undefined,
+  flags: Flags,
+): Promise<number> {
+  formatOf(flags);
+  const data = await dataGiven(subject, word, flags);
+  const options = {
+    ...{ confirm: true, retain: flags.retain === true },
+    ...(typeof flags.key === "string" ? { key: flags.key } : {}),
+  };
+  const doing = { command: "publish", timeoutMs: timeoutOf(flags, WITHIN_MS) };
+  await onBus(flags, doing, (bus) => bus.publish(subject, data, options));
+  const talk = talkOf(flags);
+  talk.say(`published on ${subject}`);
+  talk.data({ subject });
+  return 0;
+}
