@@ -26,4 +26,25 @@ export type {
   SubscribeOptions,
 } from "./bus/api.ts";
 export { type ConnectOptions, connect } from "./bus/connect.ts";
+export type {
+  LeaderOptions,
+  Leadership,
+  LeaderTerm,
+  LeadFunction,
+  Lock,
+  LockOptions,
+} from "./bus/locks-api.ts";
+export type {
+  BusQueues,
+  ConsumeOptions,
+  Enqueued,
+  EnqueueOptions,
+  PeekOptions,
+  QueueConsumer,
+  QueuedMessage,
+  QueueHandler,
+  QueueState,
+  QueueSummary,
+  QueueWork,
+} from "./bus/queue-api.ts";
 export { BusRemoteError } from "./bus/remote-error.ts";

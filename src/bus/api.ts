@@ -1,6 +1,15 @@
 /** What programs see of the bus. */
 
 import type { Duration, Size } from "../config/app.ts";
+import type { LeaderOptions, Leadership, LeadFunction, Lock, LockOptions } from "./locks-api.ts";
+import type {
+  BusQueues,
+  ConsumeOptions,
+  Enqueued,
+  EnqueueOptions,
+  QueueConsumer,
+  QueueHandler,
+} from "./queue-api.ts";
 
 /** A process on the bus. Outside clients have no app, slot and worker. */
 export interface Sender {
@@ -174,6 +183,36 @@ export interface Bus {
     options?: GatherOptions,
   ): Promise<Gathered<Answer>>;
   readonly state: BusState;
+  /**
+   * Resolves when the message is in the durable queue of that name: it is worked on at least once, whatever dies.
+   * Rejects with HF_BUS_QUEUE_FULL and others of HF_BUS_QUEUE_*; after HF_BUS_UNREACHABLE and HF_BUS_CLOSED it may be
+   * there or not.
+   */
+  enqueue(queue: string, data?: unknown, options?: EnqueueOptions): Promise<Enqueued>;
+  /**
+   * Resolves when messages of the queue come to the handler. A message is done when the handler returns; one it throws
+   * for comes again, as does one whose process died, until its attempts are used up and it is a dead letter.
+   */
+  consume<Data = unknown>(
+    queue: string,
+    handler: QueueHandler<Data>,
+    options?: ConsumeOptions,
+  ): Promise<QueueConsumer>;
+  /** What is in the durable queues. */
+  readonly queues: BusQueues;
+  /**
+   * Resolves when this process holds the name, as the only one of all: first come, first served. It is not
+   * re-entrant. Rejects with HF_BUS_LOCKED after the timeout and in a process that drains, HF_BUS_OVERLOADED, or the
+   * signal's reason.
+   */
+  lock(name: string, options?: LockOptions): Promise<Lock>;
+  /**
+   * Resolves when the supervisor knows that this process wants to lead. The function is called when it is ready and
+   * the first of all who want to; it leads until what the function returns has settled. A function that ends by
+   * itself ends it for good; one that throws is told by `on("error")` and called again later, as is one whose
+   * connection was lost. Rejects with HF_BUS_OVERLOADED.
+   */
+  leader(name: string, lead: LeadFunction, options?: LeaderOptions): Promise<Leadership>;
   /** Resolves when the supervisor has passed on all that was published here before. */
   flush(): Promise<void>;
   /** Gives back what removes the listener. */

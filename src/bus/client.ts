@@ -21,6 +21,9 @@ import type { BusTarget } from "./connection.ts";
 import { errorOf } from "./failure.ts";
 import { gathering } from "./gathering.ts";
 import { listenLane, replyLane } from "./handlers.ts";
+import { Leaders } from "./leader.ts";
+import { Locks } from "./locks.ts";
+import type { LeaderOptions, Leadership, LeadFunction, Lock, LockOptions } from "./locks-api.ts";
 import {
   CLOSE,
   checkHandler,
@@ -34,6 +37,8 @@ import {
   readOptions,
   SUBSCRIBE,
 } from "./options.ts";
+import { QueuePart } from "./queue-part.ts";
+import { queueCalls } from "./queues.ts";
 import { Session } from "./session.ts";
 import { createState } from "./state.ts";
 import type { Wanted } from "./subscriptions.ts";
@@ -45,11 +50,23 @@ const REPLIES_AT_ONCE = 64;
 
 export class BusClient implements Bus {
   readonly state: BusState;
+  readonly queues: Bus["queues"];
+  readonly enqueue: Bus["enqueue"];
+  readonly consume: Bus["consume"];
   readonly #session: Session;
+  readonly #locks: Locks;
+  readonly #leaders: Leaders;
 
   /** `target`: asked when the bus is first used; throws a HoldfastError where there is none. */
   constructor(target: () => BusTarget) {
     this.#session = new Session(target);
+    this.#locks = this.#session.add((port) => new Locks(port));
+    this.#leaders = this.#session.add((port) => new Leaders(port, this.#locks));
+    const part = this.#session.add((port) => new QueuePart(port));
+    const { queues, enqueue, consume } = queueCalls(part, () => this.#session.longestBody);
+    this.queues = queues;
+    this.enqueue = enqueue;
+    this.consume = consume;
     this.state = createState({
       publish: (subject, value, options) => this.publish(subject, value, options),
       fetch: (pattern, value) => this.#session.fetch(pattern, value),
@@ -130,6 +147,14 @@ export class BusClient implements Bus {
     );
   }
 
+  lock(name: string, options?: LockOptions): Promise<Lock> {
+    return this.#locks.lock(name, options);
+  }
+
+  leader(name: string, lead: LeadFunction, options?: LeaderOptions): Promise<Leadership> {
+    return this.#leaders.lead(name, lead, options);
+  }
+
   async flush(): Promise<void> {
     await this.#session.sync();
   }
@@ -149,6 +174,15 @@ export class BusClient implements Bus {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get isUp(): boolean {
+    return this.#session.link !== null;
+  }
+
+  /** There is a connection, or one may come in time for what waits. */
+  get isHopeful(): boolean {
+    return this.#session.isHopeful;
   }
 
   /** Resolves when the connection is there. Rejects when the first try fails. */

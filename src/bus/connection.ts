@@ -3,6 +3,7 @@
 import { createConnection } from "node:net";
 import { fileURLToPath } from "node:url";
 import { HoldfastError } from "../errors.ts";
+import type { DialAddress } from "../link/bus-addresses.ts";
 import { type Dialled, dial } from "../link/bus-dial.ts";
 import {
   type BusFrame,
@@ -11,6 +12,7 @@ import {
   type Head,
 } from "../link/bus-frames.ts";
 import type { BusLink } from "../link/bus-link.ts";
+import type { ProbeTerms } from "../link/bus-probe.ts";
 import { packageVersionAbove } from "../system/places.ts";
 
 const UNREACHABLE_AFTER_MS = 10_000;
@@ -18,13 +20,20 @@ const UNREACHABLE_AFTER_MS = 10_000;
 const FRONT_BYTES = 64 * 1024;
 
 /** Where the supervisor is, and who asks. */
-export interface BusTarget {
-  readonly path: string;
+export type BusTarget = (
+  | { readonly path: string }
+  | {
+      /** One of them is connected to. */
+      readonly addresses: readonly DialAddress[];
+      /** Whether and when a silent supervisor is asked if it is there. Unless given it is not. */
+      readonly probe?: ProbeTerms;
+    }
+) & {
   /** What the hello says: name, worker. */
   readonly hello: Head;
   /** What waits for a connection waits so long, then it fails, and what comes later at once. Default 10 s. */
   readonly unreachableAfterMs?: number;
-}
+};
 
 export interface ConnectionEvents {
   up(link: BusLink): void;
@@ -77,7 +86,7 @@ export class Connection {
     return null;
   }
 
-  /** Resolves when the connection is there. Rejects when the next try fails. */
+  /** Resolves when the connection is there. Rejects when the next try fails, of several addresses a whole round. */
   opened(): Promise<void> {
     if (this.open()) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -110,18 +119,23 @@ export class Connection {
   }
 
   #dial(): void {
-    const { path, hello, unreachableAfterMs = UNREACHABLE_AFTER_MS } = this.#target();
+    const target = this.#target();
+    const { hello, unreachableAfterMs = UNREACHABLE_AFTER_MS } = target;
     this.#unreachableAfterMs = unreachableAfterMs;
+    const where =
+      "path" in target
+        ? { connect: () => createConnection(target.path) }
+        : { connect: target.addresses, ...(target.probe ? { probe: target.probe } : {}) };
     this.#dialled = dial(
       {
-        connect: () => createConnection(path),
+        ...where,
         hello: { ...hello, version: packageVersionAbove(fileURLToPath(import.meta.url)) },
         windowBytes: DEFAULT_WINDOW_BYTES,
         longestBytes: DEFAULT_LONGEST_BYTES,
       },
       {
         up: (link, head) => this.#up(link, head),
-        down: (reason) => this.#down(reason),
+        down: (reason, _error, retryInMs) => this.#down(reason, retryInMs === 0),
         refused: ({ message }) =>
           this.#end(new HoldfastError("HF_BUS_REFUSED", { reason: message })),
         frame: this.#events.frame,
@@ -143,13 +157,14 @@ export class Connection {
     this.#tell(null);
   }
 
-  #down(reason: string): void {
+  /** `isMoving`: another address is tried at once. */
+  #down(reason: string, isMoving: boolean): void {
     const wasUp = this.#link !== null;
     this.#why = reason;
     this.#link = null;
     if (!this.#isOverdue) this.#startTimer();
     this.#events.down(reason, wasUp);
-    this.#tell(this.#unreachable());
+    if (!isMoving) this.#tell(this.#unreachable());
   }
 
   #end(error: HoldfastError): void {

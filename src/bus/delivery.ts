@@ -105,7 +105,7 @@ export class Work {
   }
 }
 
-function headersOf(value: unknown): Readonly<Record<string, string>> {
+export function headersOf(value: unknown): Readonly<Record<string, string>> {
   const isThere = typeof value === "object" && value !== null;
   return isThere ? (value as Record<string, string>) : NO_HEADERS;
 }

@@ -1,6 +1,6 @@
 /** What a failure is to the one who hears it: one of the bus's own errors, or what a handler threw. */
 
-import { type ErrorCode, HoldfastError } from "../errors.ts";
+import { ERRORS, type ErrorCode, HoldfastError } from "../errors.ts";
 import type { BusFrame } from "../link/bus-frames.ts";
 import type { Sender } from "./api.ts";
 import { senderOf } from "./delivery.ts";
@@ -16,6 +16,8 @@ const OWN: Readonly<Record<string, (told: Told, subject: string, afterMs: number
   HF_BUS_TIMEOUT: (_told, subject, afterMs) => own("HF_BUS_TIMEOUT", { subject, afterMs }),
   HF_BUS_OVERLOADED: ({ message }, subject) =>
     own("HF_BUS_OVERLOADED", { subject, reason: message }),
+  HF_BUS_LOCKED: ({ message }, subject) => own("HF_BUS_LOCKED", { name: subject, reason: message }),
+  HF_BUS_FORBIDDEN: ({ message }, subject) => own("HF_BUS_FORBIDDEN", { subject, reason: message }),
   HF_BUS_SUBJECT_INVALID: ({ message }, subject) =>
     own("HF_BUS_SUBJECT_INVALID", { subject, fault: message }),
 };
@@ -25,8 +27,21 @@ export function errorOf({ head }: BusFrame, subject: string, afterMs = 0): Error
   const from = head?.from ? senderOf(head.from) : null;
   const told = { ...readTold(head), from };
   // So the supervisor marks what a handler threw, which may be an error of the bus by itself.
-  const make = head?.thrown === true ? undefined : OWN[String(told.code)];
-  return make?.(told, subject, afterMs) ?? new BusRemoteError(told, subject, from);
+  if (head?.thrown === true) return new BusRemoteError(told, subject, from);
+  const make = OWN[String(told.code)];
+  return (
+    make?.(told, subject, afterMs) ??
+    ofQueues(told, head) ??
+    new BusRemoteError(told, subject, from)
+  );
+}
+
+/** What the store of durable queues says, in its own words. */
+function ofQueues({ code }: Told, head: BusFrame["head"]): Error | null {
+  const isKnown = String(code).startsWith("HF_BUS_QUEUE_") && Object.hasOwn(ERRORS, String(code));
+  const { details } = head ?? {};
+  if (!isKnown || typeof details !== "object" || details === null) return null;
+  return own(code as "HF_BUS_QUEUE_FULL", details as { queue: string; reason: string });
 }
 
 /** "worker 7 (api, slot 2)". */

@@ -90,6 +90,8 @@ export const REQUEST = {
 };
 export const GATHER = { timeout, signal, headers, encoding };
 export const STATE = { headers, encoding };
+export const LOCK = { timeout: duration(0), signal };
+export const LEADER = {};
 export const CLOSE = { timeout };
 export const CONNECT = { name: shortText };
 

@@ -59,6 +59,10 @@ export class Session implements PartPort {
     return this.#connection.link;
   }
 
+  get isHopeful(): boolean {
+    return this.#connection.isHopeful;
+  }
+
   get longestBody(): number {
     return this.#connection.longestBody;
   }

@@ -2,6 +2,7 @@
 
 import type { Sticky } from "../core/sticky.ts";
 import type { AdminInput } from "./admin.ts";
+import type { BusInput } from "./bus.ts";
 import type { StickyInput } from "./sticky-input.ts";
 
 export type { Placement, Sticky, StickyBy, StickyCookie } from "../core/sticky.ts";
@@ -242,5 +243,6 @@ export type ConfigInput =
   | {
       readonly apps: AppInput | readonly AppInput[];
       readonly admin?: AdminInput;
+      readonly bus?: BusInput;
       readonly $schema?: string;
     };

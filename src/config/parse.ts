@@ -3,13 +3,14 @@
 import type { Fault } from "../errors.ts";
 import { type AdminOptions, readAdmin } from "./admin.ts";
 import type { AppOptions } from "./app.ts";
+import { type BusOptions, readBus } from "./bus.ts";
 import type { ParseContext } from "./context.ts";
 import { dependencyFaults } from "./dependencies.ts";
 import { keyTable } from "./keys.ts";
-import { fault, type Reading } from "./kinds.ts";
+import { accept, fault, type Reading } from "./kinds.ts";
 import { type AppReading, readApp } from "./read-app.ts";
 import { below, type Entry, quote } from "./received.ts";
-import { ADMIN, shapeOf } from "./shape.ts";
+import { ADMIN, BUS, shapeOf } from "./shape.ts";
 import { environmentFaults } from "./variables.ts";
 
 export type { ParseContext } from "./context.ts";
@@ -41,28 +42,38 @@ export interface Setup {
   readonly apps: readonly AppOptions[];
   /** Null: switched off; undefined: nothing is said about it. */
   readonly admin: AdminOptions | null | undefined;
+  readonly bus: BusOptions | null | undefined;
 }
+
+/** What stands beside the apps. */
+export type Beside = Partial<Omit<Setup, "apps">>;
 
 /** The apps as `parseConfig` reads them, and what stands beside them. */
 export function parseSetup(input: unknown, context: ParseContext = {}): Parsed<Setup> {
-  const { admin: given } = shapeOf(input);
-  const admin = given === null ? undefined : readBeside(given, context);
+  const shape = shapeOf(input);
+  const admin = readBeside(ADMIN, shape.admin, (value) => readAdmin(value, context));
+  const bus = readBeside(BUS, shape.bus, (value) => readBus(value, context));
   const parsed = parseConfig(input, context);
   const faults = [
     ...(parsed.ok ? [] : parsed.faults),
-    ...(admin === undefined || admin.ok ? [] : admin.faults),
+    ...(admin.ok ? [] : admin.faults),
+    ...(bus.ok ? [] : bus.faults),
   ];
-  if (!parsed.ok || admin?.ok === false) return { ok: false, faults, notes: parsed.notes };
-  return { ok: true, value: { apps: parsed.value, admin: admin?.value }, notes: parsed.notes };
+  const { notes } = parsed;
+  if (!parsed.ok || !admin.ok || !bus.ok) return { ok: false, faults, notes };
+  return { ok: true, value: { apps: parsed.value, admin: admin.value, bus: bus.value }, notes };
 }
 
-function readBeside(
-  { value, readable }: Entry,
-  context: ParseContext,
-): Reading<AdminOptions | null> {
-  const reading = readable ? readAdmin(value, context) : fault("reading it throws an error");
+/** Undefined where nothing is given. */
+function readBeside<T>(
+  key: string,
+  given: Entry | null,
+  read: (value: unknown) => Reading<T>,
+): Reading<T | undefined> {
+  if (given === null) return accept(undefined);
+  const reading = given.readable ? read(given.value) : fault("reading it throws an error");
   if (reading.ok) return reading;
-  const faults = reading.faults.map((each) => ({ ...each, path: `${ADMIN}${each.path}` }));
+  const faults = reading.faults.map((each) => ({ ...each, path: `${key}${each.path}` }));
   return { ok: false, faults };
 }
 

@@ -1,6 +1,7 @@
 /** The JSON Schema of configuration files, made from the tables of options: schema.json. Pure. */
 
 import { ADMIN_SCHEMA } from "./admin.ts";
+import { BUS_SCHEMA } from "./bus.ts";
 import { variables } from "./environment.ts";
 import type { JsonSchema } from "./kinds.ts";
 import { type Option, written } from "./options.ts";
@@ -14,7 +15,8 @@ export function configSchema(): JsonSchema {
   const list = {
     type: "object",
     properties: {
-      ...{ $schema: { type: "string" }, apps, pm2: apps, admin: ADMIN_SCHEMA },
+      ...{ $schema: { type: "string" }, apps, pm2: apps },
+      ...{ admin: ADMIN_SCHEMA, bus: BUS_SCHEMA },
       ...Object.fromEntries(beside),
     },
     additionalProperties: false,

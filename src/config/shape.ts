@@ -11,14 +11,17 @@ export interface AppPlace {
 }
 
 export interface Shape {
-  /** What stands under the key beside the apps; null where it is not there. */
+  /** What stands under these keys beside the apps; null where it is not there. */
   readonly admin: Entry | null;
+  readonly bus: Entry | null;
   readonly inputs: readonly AppPlace[];
   readonly faults: readonly Fault[];
   readonly notes: readonly Fault[];
 }
 
 export const ADMIN = "admin";
+export const BUS = "bus";
+const NOTHING_BESIDE = { admin: null, bus: null };
 
 /** PM2 has `pm2` for `apps`, and takes one app for a list of one. */
 export function shapeOf(input: unknown): Shape {
@@ -28,31 +31,32 @@ export function shapeOf(input: unknown): Shape {
   const apps =
     entries.find(({ key }) => key === "apps") ?? entries.find(({ key }) => key === "pm2");
   if (apps === undefined)
-    return { admin: null, inputs: [{ value: input, at: "" }], faults: [], notes: [] };
+    return { ...NOTHING_BESIDE, inputs: [{ value: input, at: "" }], faults: [], notes: [] };
   const beside = entries.filter(
     ({ key, value, readable }) => key !== apps.key && (value !== undefined || !readable),
   );
   const found = under(apps);
   const admin = beside.find(({ key }) => key === ADMIN) ?? null;
-  const others = beside.filter((entry) => entry !== admin);
-  return { ...found, ...told(others, found.faults), admin };
+  const bus = beside.find(({ key }) => key === BUS) ?? null;
+  const others = beside.filter((entry) => entry !== admin && entry !== bus);
+  return { ...found, ...told(others, found.faults), admin, bus };
 }
 
 function under({ key, value, readable }: Entry): Shape {
   const contents = contentsOf(value);
   if (contents.type === "list") return listed(contents.items, key);
   if (contents.type === "record") {
-    return { admin: null, inputs: [{ value, at: key }], faults: [], notes: [] };
+    return { ...NOTHING_BESIDE, inputs: [{ value, at: key }], faults: [], notes: [] };
   }
   const got = contents.type === "unusable" ? contents.why : `received ${received(value)}`;
   const message = `${readable ? got : "reading it throws an error"}, expected a list of apps`;
-  return { admin: null, inputs: [], faults: [{ path: key, message }], notes: [] };
+  return { ...NOTHING_BESIDE, inputs: [], faults: [{ path: key, message }], notes: [] };
 }
 
 function listed(items: readonly unknown[], key: string): Shape {
   const empty = { path: key, message: "the list is empty, expected at least one app" };
   return {
-    admin: null,
+    ...NOTHING_BESIDE,
     inputs: items.map((value, index) => ({ value, at: `${key}[${index}]` })),
     faults: items.length === 0 ? [empty] : [],
     notes: [],

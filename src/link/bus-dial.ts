@@ -1,8 +1,11 @@
 /** The dialling end of the bus: connects, says hello, and does both again when the connection is lost. */
 
 import type { Duplex } from "node:stream";
+import { Addresses, type DialAddress } from "./bus-addresses.ts";
 import { BUS, BUS_PROTOCOL, type BusFrame, bareFrame, type Head } from "./bus-frames.ts";
 import { BusLink } from "./bus-link.ts";
+import { Probe, type ProbeTerms } from "./bus-probe.ts";
+import { BusRefusal, refusalOf } from "./bus-refusal.ts";
 
 const HELLO_WITHIN_MS = 5000;
 const DEFAULT_BACKOFF: Backoff = { baseMs: 50, capMs: 5000 };
@@ -15,8 +18,11 @@ export interface Backoff {
 }
 
 export interface DialOptions {
-  /** A new connection, or one that is about to be. */
-  connect(): Duplex;
+  /**
+   * A new connection, or one that is about to be. Of several addresses the first tried is one by chance; where one
+   * is lost or refuses, the next is tried at once, and only a whole round that failed is waited after.
+   */
+  readonly connect: (() => Duplex) | readonly DialAddress[];
   /** Who dials: what the hello says besides protocol and window. */
   readonly hello: Head;
   readonly windowBytes: number;
@@ -27,14 +33,16 @@ export interface DialOptions {
   readonly helloWithinMs?: number;
   /** In [0, 1): the jitter, so that those who lost the same supervisor do not return together. */
   readonly random?: () => number;
+  /** Whether and when a silent side is asked if it is there. Unless given it is not. */
+  readonly probe?: ProbeTerms;
 }
 
 export interface DialEvents {
   /** Both have said hello: frames may be sent. `hello` is the other side's head. */
   up(link: BusLink, hello: Head): void;
-  /** There is no connection, or not any more; the next try is in `retryInMs`. */
+  /** There is no connection, or not any more; the next try is in `retryInMs`, 0: of the next address, at once. */
   down(reason: string, error: Error | null, retryInMs: number): void;
-  /** The other side does not want us, or speaks another protocol: nothing is tried any more. */
+  /** The other side does not want us, or speaks another protocol, at each address: nothing is tried any more. */
   refused(error: BusRefusal): void;
   frame(frame: BusFrame, link: BusLink): void;
   /** An `offer` was refused, and the window has opened since. */
@@ -46,17 +54,6 @@ export interface Dialled {
   close(): Promise<void>;
   /** Whether connection and tries keep the process alive. At first they do. */
   keepAlive(isWanted: boolean): void;
-}
-
-/** Why the other side does not want us, in its own words; `code` is its error's, where it has one. */
-export class BusRefusal extends Error {
-  override readonly name = "BusRefusal";
-  readonly code: string | null;
-
-  constructor(message: string, code: string | null) {
-    super(message);
-    this.code = code;
-  }
 }
 
 export function dial(options: DialOptions, events: DialEvents): Dialled {
@@ -76,6 +73,7 @@ class Dialler implements Dialled {
   readonly #options: DialOptions;
   readonly #events: DialEvents;
   readonly #backoff: Backoff;
+  readonly #addresses: Addresses;
   #socket: Duplex | null = null;
   #link: BusLink | null = null;
   #helloTimer: NodeJS.Timeout | null = null;
@@ -84,12 +82,16 @@ class Dialler implements Dialled {
   #isClosed = false;
   /** Since when the link is up; null: it is not. */
   #upSince: number | null = null;
-  #failures = 0;
+  #refusal: BusRefusal | null = null;
+  #probe: Probe | null = null;
 
   constructor(options: DialOptions, events: DialEvents) {
     this.#options = options;
     this.#events = events;
     this.#backoff = options.backoff ?? DEFAULT_BACKOFF;
+    const { connect, random = Math.random } = options;
+    const all = typeof connect === "function" ? [{ name: "", connect }] : connect;
+    this.#addresses = new Addresses(all, all.length > 1 ? random() : 0);
     this.#try();
   }
 
@@ -109,38 +111,49 @@ class Dialler implements Dialled {
 
   #try(): void {
     this.#retryTimer = null;
-    const { connect, windowBytes, longestBytes, helloWithinMs = HELLO_WITHIN_MS } = this.#options;
+    const address = this.#addresses.current as DialAddress;
+    let socket: Duplex;
     try {
-      this.#socket = connect();
+      socket = address.connect();
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
       // Never within `dial` itself: its caller has nothing to close yet.
       queueMicrotask(() => this.#lost(`the connection failed: ${cause.message}`, cause));
       return;
     }
-    const link = new BusLink(
-      this.#socket,
-      // Many long answers at once are no sign of a side that does not read, and there is only one such side.
-      { windowBytes, longestBytes, unreadMaxBytes: Number.POSITIVE_INFINITY },
-      {
-        frame: (frame) => {
-          if (this.#upSince !== null) this.#events.frame(frame, link);
-          else this.#greet(frame, link);
-        },
-        credit: () => this.#events.credit?.(link),
-        closed: (reason, error) =>
-          this.#lost(reason ?? "the other side has closed the connection", error),
-      },
-    );
+    this.#socket = socket;
+    const link = this.#linkOver(socket, address);
     this.#link = link;
-    link.send(this.#hello());
+    if (address.securedBy === undefined) link.send(this.#hello());
+    else socket.once(address.securedBy, () => link.send(this.#hello()));
+    socket.on("data", () => this.#probe?.heard());
     this.#hold();
+    const { helloWithinMs = HELLO_WITHIN_MS } = this.#options;
     this.#helloTimer = setTimeout(
       () => link.destroy(`the other side said no hello within ${helloWithinMs} ms`),
       helloWithinMs,
     );
     // The connection keeps the process, or is not meant to.
     this.#helloTimer.unref();
+  }
+
+  #linkOver(socket: Duplex, address: DialAddress): BusLink {
+    const { windowBytes, longestBytes } = this.#options;
+    // Many long answers at once are no sign of a side that does not read, and there is only one such side.
+    const terms = { windowBytes, longestBytes, unreadMaxBytes: Number.POSITIVE_INFINITY };
+    const link: BusLink = new BusLink(socket, terms, {
+      frame: (frame) => {
+        if (this.#upSince === null) this.#greet(frame, link);
+        else if (!this.#probe?.isAnswer(frame)) this.#events.frame(frame, link);
+      },
+      credit: () => this.#events.credit?.(link),
+      closed: (reason, error) => {
+        if (error && this.#upSince === null)
+          this.#refusal ??= address.refusal?.(error, socket) ?? null;
+        this.#lost(reason ?? "the other side has closed the connection", error);
+      },
+    });
+    return link;
   }
 
   #hello() {
@@ -162,15 +175,15 @@ class Dialler implements Dialled {
     if (!isSize(window)) return link.destroy("the other side's hello does not say its window");
     this.#stopTimers();
     this.#upSince = performance.now();
+    this.#addresses.up();
+    if (this.#options.probe) this.#probe = new Probe(link, this.#options.probe);
     link.openWindow(window, isSize(longest) ? longest : undefined);
     this.#events.up(link, head);
   }
 
   #refuse(refusal: BusRefusal): void {
-    this.#isClosed = true;
-    this.#stopTimers();
+    this.#refusal = refusal;
     this.#link?.destroy(refusal.message);
-    this.#events.refused(refusal);
   }
 
   #lost(reason: string, error: Error | null): void {
@@ -178,15 +191,33 @@ class Dialler implements Dialled {
     this.#link = null;
     this.#socket = null;
     if (this.#isClosed) return;
+    const refusal = this.#refusal;
+    this.#refusal = null;
+    const said = this.#addresses.reasonWith(refusal?.message ?? reason);
+    const retryInMs = refusal ? this.#afterRefusal() : this.#afterFailure();
+    if (refusal && retryInMs === null) {
+      this.#isClosed = true;
+      this.#events.refused(new BusRefusal(said, refusal.code));
+      return;
+    }
+    this.#retryTimer = setTimeout(() => this.#try(), retryInMs ?? 0);
+    this.#hold();
+    this.#events.down(said, error, retryInMs ?? 0);
+  }
+
+  /** Null: nobody is left who could be tried. */
+  #afterRefusal(): number | null {
+    this.#addresses.refused();
+    return this.#addresses.current === null ? null : 0;
+  }
+
+  #afterFailure(): number {
     const isSound =
       this.#upSince !== null && performance.now() - this.#upSince >= this.#backoff.capMs;
     this.#upSince = null;
-    this.#failures = isSound ? 1 : this.#failures + 1;
+    const rounds = this.#addresses.failed(isSound);
     const { random = Math.random } = this.#options;
-    const retryInMs = retryDelayMs(this.#failures, random(), this.#backoff);
-    this.#retryTimer = setTimeout(() => this.#try(), retryInMs);
-    this.#hold();
-    this.#events.down(reason, error, retryInMs);
+    return rounds === 0 ? 0 : retryDelayMs(rounds, random(), this.#backoff);
   }
 
   /** What keeps the process alive, or not: the socket (where it can) and the wait for the next try. */
@@ -204,18 +235,11 @@ class Dialler implements Dialled {
   #stopTimers(): void {
     if (this.#helloTimer) clearTimeout(this.#helloTimer);
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    this.#probe?.stop();
+    this.#probe = null;
   }
 }
 
 function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function refusalOf(head: Head | null): BusRefusal {
-  const said = head?.message;
-  const code = head?.code;
-  return new BusRefusal(
-    typeof said === "string" ? said : "the other side refused without a reason",
-    typeof code === "string" ? code : null,
-  );
 }

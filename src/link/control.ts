@@ -90,10 +90,17 @@ export interface Verbs {
     takes: { readonly admin: unknown; readonly dryRun: boolean };
     gives: AdminOutcome;
   };
+  /** How other machines reach the bus, as in a configuration file; null switches it off. */
+  remote: {
+    takes: { readonly bus: unknown; readonly dryRun: boolean };
+    gives: AdminOutcome;
+  };
   metrics: {
     takes: { readonly openMetrics: boolean };
     gives: { readonly contentType: string; readonly body: string };
   };
+  /** Where the bus is for what runs as the supervisor's own user; it is opened where it is not. */
+  bus: { takes: Record<never, never>; gives: { readonly path: string } };
   save: { takes: Record<never, never>; gives: { readonly file: string; readonly apps: number } };
   resurrect: { takes: Record<never, never>; gives: Outcomes };
   shutdown: { takes: Record<never, never>; gives: { readonly stopped: readonly string[] } };

@@ -1,6 +1,7 @@
 /** THE table of what is exported. Names and labels are an interface: alerts and dashboards are written against it. */
 
 import { BUS_DROPS, BUS_KINDS, BUS_RESULTS } from "../core/bus/counts.ts";
+import { QUEUE_EVENTS } from "../core/queue/reading.ts";
 import {
   GC_BUCKETS,
   GC_KINDS,
@@ -170,10 +171,18 @@ export const FAMILIES = {
   holdfast_sticky_sessions: gauge(W, "Open sessions of the slot: upgraded sockets and Engine.IO's"),
 
   holdfast_bus_members: gauge([], "Connections to the bus: of workers and of other programs"),
+  holdfast_bus_locks: gauge([], "Locks and leaderships of the bus that are held"),
+  holdfast_bus_lock_waiters: gauge([], "Those who wait for a lock or a leadership of the bus"),
   holdfast_bus_messages_total: counter(["kind"], "Messages of the bus, by kind"),
   holdfast_bus_dropped_total: counter(["reason"], "Messages that were not passed on, by reason"),
   holdfast_bus_requests_total: counter(["result"], "Requests that have ended, by result"),
-  holdfast_bus_auth_failures_total: counter([], "Connections that gave a wrong token"),
+  holdfast_bus_auth_failures_total: counter([], "Connections that could not prove who they are"),
+
+  holdfast_queue_messages: gauge(["queue", "state"], "Messages of durable queues, by state"),
+  holdfast_queue_events_total: counter(
+    ["event"],
+    "What has happened to messages of durable queues, since the supervisor was started",
+  ),
 
   holdfast_metrics_stale_workers: gauge(A, "Ready workers that have said nothing for 3 seconds"),
   holdfast_metrics_series: gauge(A, "Series of the app's own metrics that are kept"),
@@ -200,6 +209,7 @@ export const LABEL_VALUES: Readonly<Record<string, Readonly<Record<string, reado
   holdfast_worker_gc_duration_seconds: { kind: GC_KINDS },
   holdfast_http_request_duration_seconds: { method: METHODS, code: STATUS_CLASSES },
   holdfast_sticky_requests_total: { result: STICKY_RESULTS },
+  holdfast_queue_events_total: { event: QUEUE_EVENTS },
   holdfast_bus_messages_total: { kind: BUS_KINDS },
   holdfast_bus_dropped_total: { reason: BUS_DROPS },
   holdfast_bus_requests_total: { result: BUS_RESULTS },

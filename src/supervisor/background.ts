@@ -2,6 +2,7 @@
 
 import type { AdminOptions } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
+import type { BusOptions } from "../config/bus.ts";
 import type { SlotOverview } from "../core/overview.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Logger } from "../logs/log.ts";
@@ -52,12 +53,13 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
     for (const notice of state.notices) log.error(notice);
     const logs = createLogStore(home.logs);
     const rotation = startRotation(logs, { files: [home.supervisorLog] });
-    const supervisor = new Supervisor([], { logs, runFolder: home.run });
+    const supervisor = new Supervisor([], { logs, runFolder: home.run, queueFolder: home.queues });
     // Every client that waits listens to it.
     supervisor.setMaxListeners(0);
     const registry = new Registry(supervisor, home);
     registry.restore(state);
     await openAdmin(supervisor, registry, { asked: settings.admin, saved: state.admin }, log);
+    await openRemote(supervisor, state.bus, log);
     const household = householdOf(supervisor, registry);
     const left = withResolvers();
     const chronicle = new Chronicle(supervisor);
@@ -112,7 +114,7 @@ async function openAdmin(
   admin.expect((app) => !registry.isStopped(app) && !registry.isDormant(app));
   try {
     await admin.configure(asked === undefined ? saved : asked);
-    if (asked !== undefined) registry.admit(asked);
+    if (asked !== undefined) registry.admit({ admin: asked });
   } catch (error) {
     if (asked !== undefined || !(error instanceof HoldfastError)) throw error;
     log.error({ code: error.code, remedy: error.remedy }, error.message);
@@ -120,6 +122,23 @@ async function openAdmin(
   await admin.open();
   if (admin.address) log.info({ address: admin.address }, "admin server ready");
   if (admin.fault) log.error({ code: admin.fault.code }, admin.fault.message);
+}
+
+/** What is remembered must not keep the apps from running. */
+async function openRemote(
+  { bus: { remote } }: Supervisor,
+  saved: BusOptions | null,
+  log: Logger,
+): Promise<void> {
+  try {
+    await remote.configure(saved);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    log.error({ code: error.code, remedy: error.remedy }, error.message);
+  }
+  await remote.open();
+  if (remote.address) log.info({ address: remote.address }, "the bus listens for other machines");
+  if (remote.fault) log.error({ code: remote.fault.code }, remote.fault.message);
 }
 
 function logsOf(directory: string, target: AppOptions, slot: number): SlotLogs {

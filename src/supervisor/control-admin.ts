@@ -23,7 +23,7 @@ export async function changeAdmin(
     return { did: isSame ? null : didOf(wanted && addressText(wanted.listen)), error: null };
   }
   await admin.configure(wanted);
-  if (!isSame) registry.admit(wanted);
+  if (!isSame) registry.admit({ admin: wanted });
   return recorded(registry, async () => ({
     did: isSame ? null : didOf(admin.address),
     error: admin.fault && explained(admin.fault),

@@ -5,6 +5,7 @@ import type { Verb, Verbs } from "../link/control.ts";
 import { changeAdmin, metricsText } from "./control-admin.ts";
 import { apply, changing, recorded, restart, scale } from "./control-changes.ts";
 import { forward, told } from "./control-events.ts";
+import { changeRemote } from "./control-remote.ts";
 import type { Request } from "./control-server.ts";
 import { targetsIn, textIn } from "./control-takes.ts";
 import { selected, wholeApps } from "./control-targets.ts";
@@ -27,7 +28,7 @@ type Handler<V extends Verb> = (
 
 /** What begins something: a supervisor that ends would kill it with the rest. */
 const BEGINNING: readonly string[] = [
-  ...["apply", "start", "restart", "reload", "scale", "resurrect", "admin"],
+  ...["apply", "start", "restart", "reload", "scale", "resurrect", "admin", "remote", "bus"],
 ];
 
 const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
@@ -54,7 +55,13 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   },
   events: watch,
   admin: (context, takes) => changeAdmin(context, takes),
+  remote: (context, takes) => changeRemote(context, takes),
   metrics: ({ supervisor }, takes) => metricsText(supervisor, takes),
+  bus: async ({ supervisor }) => {
+    const path = supervisor.bus.open();
+    if (path !== null) return { path };
+    throw new HoldfastError("HF_BUS_SOCKET", { reason: "the supervisor's log says why" });
+  },
   save: async ({ registry, stateFile }) => {
     registry.save();
     return { file: stateFile, apps: registry.names().length };

@@ -18,12 +18,19 @@ export interface SupervisorSettings {
    * system's temporary one.
    */
   readonly runFolder?: string;
+  /** Where durable queues are kept; without it there are none. One supervisor at a time has a folder. */
+  readonly queueFolder?: string;
+  /**
+   * `commit`, the default: a message that was accepted survives the machine's power loss. `os`: only the end of every
+   * process, and enqueueing is faster.
+   */
+  readonly queueFsync?: "commit" | "os";
 }
 
 /**
  * Creates a supervisor for one app, a list of apps, or `{ apps: [...], admin: { listen: 9464 } }`; the options
- * are those of docs/options.md, `admin` is in docs/admin.md. Nothing is started yet. Throws HF_CONFIG_INVALID with
- * every fault at once, and HF_ADMIN_UNPROTECTED or HF_ADMIN_TOKEN_INVALID.
+ * are those of docs/options.md, `admin` is in docs/admin.md, `bus` in docs/bus.md. Nothing is started yet. Throws
+ * HF_CONFIG_INVALID with every fault at once, and HF_ADMIN_UNPROTECTED, HF_ADMIN_TOKEN_INVALID or HF_BUS_REMOTE_INVALID.
  *
  * @example
  * await using supervisor = createSupervisor({ script: "server.js", instances: 4 });
@@ -35,6 +42,6 @@ export function createSupervisor(
 ): Supervisor {
   const parsed = parseSetup(input, { directory: process.cwd(), packageNameOf });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
-  const { apps, admin = null } = parsed.value;
-  return new Supervisor(apps, settings, admin);
+  const { apps, ...beside } = parsed.value;
+  return new Supervisor(apps, settings, beside);
 }

@@ -120,6 +120,8 @@ export interface SupervisorEvents {
   "admin:listening": [{ readonly address: string }];
   /** It cannot, and is tried again; or it failed to answer. The apps do not notice. */
   "admin:fault": [{ readonly error: unknown }];
+  /** Other machines reach the bus where `address` says, such as `10.0.0.1:7420`. */
+  "bus:listening": [{ readonly address: string }];
   /** The bus cannot be reached, or somebody on it is not who they say. The apps run on. */
   "bus:fault": [{ readonly error: unknown }];
   /** Every app is being stopped. */

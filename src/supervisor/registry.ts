@@ -1,7 +1,7 @@
 /** The apps a background supervisor should have, kept on disk with every change. */
 
-import type { AdminOptions } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
+import type { Beside } from "../config/parse.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Home } from "../system/home.ts";
 import { type LoadedState, type SavedApp, saveState } from "./state-file.ts";
@@ -31,7 +31,7 @@ export class Registry {
   readonly #supervisor: Supervisor;
   readonly #home: Home;
   readonly #entries = new Map<string, Entry>();
-  #admin: AdminOptions | null = null;
+  #beside: Beside = {};
   #isWritten = true;
   #removed: (name: string) => void = () => {};
 
@@ -41,17 +41,17 @@ export class Registry {
   }
 
   /** Takes over what was saved; nothing is started and nothing written. */
-  restore({ apps, admin }: Pick<LoadedState, "apps" | "admin">): void {
-    this.#admin = admin;
+  restore({ apps, admin, bus }: Omit<LoadedState, "notices">): void {
+    this.#beside = { admin, bus };
     for (const { options, environment, configFile, stopped, dormant } of apps) {
       this.#supervisor.add(options, environment);
       this.#entries.set(options.name, { configFile, stopped, dormant, trial: null });
     }
   }
 
-  /** Takes over how the admin server is reached; it is to survive, but nothing is written yet. */
-  admit(admin: AdminOptions | null): void {
-    this.#admin = admin;
+  /** Takes over how the admin server or the bus is reached; it is to survive, but nothing is written yet. */
+  admit(beside: Beside): void {
+    this.#beside = { ...this.#beside, ...beside };
     this.#isWritten = false;
   }
 
@@ -170,7 +170,7 @@ export class Registry {
     saveState(
       this.#home,
       [...this.#entries].map(([name, entry]) => this.#saved(name, entry)),
-      this.#admin,
+      this.#beside,
     );
     this.#isWritten = true;
   }

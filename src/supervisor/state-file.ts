@@ -3,9 +3,11 @@
 import { readFileSync, renameSync } from "node:fs";
 import { type AdminOptions, adminInput, readAdmin } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
+import { type BusOptions, busInput, readBus } from "../config/bus.ts";
 import { inputOf } from "../config/input.ts";
+import type { Reading } from "../config/kinds.ts";
 import { clean, nameKind } from "../config/name.ts";
-import { parseConfig } from "../config/parse.ts";
+import { type Beside, parseConfig } from "../config/parse.ts";
 import { HoldfastError } from "../errors.ts";
 import { replaceFile } from "../system/atomic-file.ts";
 import type { Home } from "../system/home.ts";
@@ -27,24 +29,25 @@ export interface SavedApp {
 export interface LoadedState {
   readonly apps: readonly SavedApp[];
   readonly admin: AdminOptions | null;
+  readonly bus: BusOptions | null;
   /** What was found wrong and done about it, for people. */
   readonly notices: readonly string[];
 }
 
 const GONE = "The state was gone; the one before it was taken instead.";
-const NOTHING: LoadedState = { apps: [], admin: null, notices: [] };
+const NOTHING: LoadedState = { apps: [], admin: null, bus: null, notices: [] };
 
 /** Writes the state; the one of before stays beside it. Throws HF_STATE_UNWRITABLE; the old state is whole then. */
 export function saveState(
   { stateFile }: Home,
   apps: readonly SavedApp[],
-  admin: AdminOptions | null = null,
+  { admin = null, bus = null }: Beside = {},
 ): void {
   const saved = {
     version: VERSION,
     // For versions that know of no `dormant`: none starts there rather than one that should not.
     isShutDown: apps.some(({ dormant }) => dormant),
-    admin: adminInput(admin),
+    ...{ admin: adminInput(admin), bus: busInput(bus) },
     apps: apps.map((app) => ({ ...app, options: inputOf(app.options) })),
   };
   try {
@@ -109,7 +112,8 @@ function stateIn(value: unknown, file: string): LoadedState {
   const { apps, notices } = renamed(found.apps);
   return {
     apps: apps.map((app) => appIn(app, found.isShutDown === true)),
-    admin: adminIn(found.admin),
+    admin: besideIn(found.admin, readAdmin),
+    bus: besideIn(found.bus, readBus),
     notices,
   };
 }
@@ -149,9 +153,9 @@ function allowed(name: unknown): unknown {
 }
 
 /** Earlier versions have none. */
-function adminIn(found: unknown): AdminOptions | null {
+function besideIn<T>(found: unknown, read: (value: unknown) => Reading<T | null>): T | null {
   if (found === undefined) return null;
-  const reading = readAdmin(found);
+  const reading = read(found);
   if (reading.ok) return reading.value;
   throw new HoldfastError("HF_CONFIG_INVALID", { faults: reading.faults });
 }

@@ -2,12 +2,11 @@
 
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import type { AdminOptions } from "../config/admin.ts";
 import type { AppOptions, InstancesInput } from "../config/app.ts";
 import { sizeFor } from "../config/instances.ts";
+import type { Beside } from "../config/parse.ts";
 import type { AppStatus } from "../core/snapshot.ts";
 import { HoldfastError } from "../errors.ts";
-import { outletsFor } from "../logs/outlet.ts";
 import { usableCpus } from "../system/cpus.ts";
 import { type Admin, adminOf } from "./admin.ts";
 import {
@@ -26,8 +25,8 @@ import { Bus } from "./bus/bus.ts";
 import type { SupervisorSettings } from "./create.ts";
 import type { SupervisorEvents } from "./events.ts";
 import { SupervisorMetrics } from "./metrics.ts";
+import { type Places, placesOf } from "./places.ts";
 import { Pulse } from "./pulse.ts";
-import type { RunnerContext } from "./runner-context.ts";
 import { startInOrder, startInTurn } from "./start-order.ts";
 import { Sweeper } from "./sweep.ts";
 
@@ -54,29 +53,32 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #leaving = new Map<string, AppRunner>();
   /** Apps that are to start when those they depend on are ready, unless they are stopped before. */
   readonly #toStart = new Set<string>();
-  readonly #places: Pick<RunnerContext, "outlets" | "runFolder">;
+  readonly #places: Places;
   readonly #pulse = new Pulse();
   /** What workers and other programs talk through. */
   readonly bus = new Bus({
     runFolder: () => this.#places.runFolder,
     runners: () => this.#all(),
     fault: (error) => this.emit("bus:fault", { error }),
+    queues: () => this.#places.queues,
+    listening: (address) => this.emit("bus:listening", { address }),
   });
   readonly #metrics = new SupervisorMetrics(() => [...this.#runners.values()], this.bus.counts);
   #firstWorkerId = 1;
   /** Metrics and probes over HTTP. */
   readonly admin: Admin;
 
-  /** Throws HF_ADMIN_UNPROTECTED or HF_ADMIN_TOKEN_INVALID. */
+  /** Throws HF_ADMIN_UNPROTECTED, HF_ADMIN_TOKEN_INVALID or HF_BUS_REMOTE_INVALID. */
   constructor(
     apps: readonly AppOptions[],
     settings: SupervisorSettings = {},
-    admin: AdminOptions | null = null,
+    { admin = null, bus = null }: Beside = {},
   ) {
     super();
     this.admin = adminOf(this, () => [...this.#runners.values()], admin);
-    this.#places = { outlets: outletsFor(settings), runFolder: settings.runFolder ?? null };
+    this.#places = placesOf(settings);
     settings.logs?.onFault((fault) => this.emit("log:fault", fault));
+    if (bus) void this.bus.remote.configure(bus);
     for (const options of apps) this.add(options);
   }
 
@@ -139,7 +141,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (target.app !== undefined) return startApp(this.#runner(target), target);
     const own = [...this.#runners.values()].filter(({ options }) => options.autostart);
     for (const { options } of own) this.#toStart.add(options.name);
-    const opened = this.admin.open();
+    const opened = Promise.all([this.admin.open(), this.bus.remote.open()]);
     const failures = await startInOrder(
       own.map(({ options }) => options.name),
       (app) => this.#runner({ app }).options.dependsOn,
@@ -164,7 +166,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     for (const { options } of chosen) this.#toStart.delete(options.name);
     await Promise.all(chosen.map((runner) => stopApp(runner, target)));
     this.#sweeper.sweep(target.app === undefined ? "all" : "left");
-    if (target.app === undefined) await Promise.all([this.bus.close(), this.admin.close()]);
+    if (target.app === undefined) await Promise.all([this.bus.end(), this.admin.close()]);
   }
 
   /** Cuts short a stop under way: connections that still drain have this many milliseconds. Default 1000. */

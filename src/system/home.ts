@@ -15,6 +15,8 @@ export interface Home {
   readonly run: string;
   /** Holds a folder for each app. */
   readonly logs: string;
+  /** Durable queues, from the first on. */
+  readonly queues: string;
 }
 
 const OWNER_ONLY = 0o700;
@@ -30,6 +32,7 @@ export function homeAt(asked: string | undefined, env: NodeJS.ProcessEnv): Home 
     supervisorLog: join(directory, "supervisor.log"),
     run: join(directory, "run"),
     logs: join(directory, "logs"),
+    queues: join(directory, "queues"),
   };
 }
 

@@ -94,6 +94,35 @@ describe("a program on the bus", () => {
     expect(program.said()).toContain("answer again");
   });
 
+  it("stays while it waits for a lock, ends while it holds it, and the lock with it", async () => {
+    const served = serve();
+    const client = await served.client();
+    const held = await client.lock("fixture");
+    const program = run(served, "locks");
+    await until(() => served.bus.counts.lockWaiters === 1, { what: "it to wait" });
+    await client.flush();
+    expect(program.child.exitCode).toBe(null);
+    await held.release();
+    expect(await program.code, program.said()).toBe(0);
+    expect(program.said()).toMatch(/^fence \d+\n$/);
+    await (await client.lock("fixture", { timeout: "5s" })).release();
+  });
+
+  it("stays while it wants to lead, also while the supervisor is away, and while it leads", async () => {
+    const served = serve();
+    const client = await served.client();
+    const held = await client.lock("fixture");
+    const program = run(served, "leads");
+    await until(() => program.said().includes("campaigns"), { what: "the campaign" });
+    await served.stop();
+    served.start();
+    // The other one has lost its lock.
+    expect(held.signal.aborted).toBe(true);
+    await until(() => served.bus.counts.locks === 1, { what: "it to lead" });
+    await client.flush();
+    expect(program.child.exitCode).toBe(null);
+  });
+
   it("closes in order: what it published has come, and it ends", async () => {
     const served = serve();
     const client = await served.client();

@@ -7,6 +7,7 @@ import { afterEach } from "vitest";
 import type { Bus as Client } from "../../src/bus/api.ts";
 import { type ConnectOptions, connect } from "../../src/bus/connect.ts";
 import { Bus } from "../../src/supervisor/bus/bus.ts";
+import type { QueueSettings } from "../../src/supervisor/bus/queue-keeper.ts";
 
 const ends: (() => unknown)[] = [];
 
@@ -31,14 +32,15 @@ export interface Served {
   start(): void;
 }
 
-/** A bus as a supervisor has it, without workers. */
-export function serve(): Served {
+/** A bus as a supervisor has it, without workers; with durable queues where it is said how. */
+export function serve(queues: Partial<QueueSettings> = {}): Served {
   const folder = mkdtempSync(join(tmpdir(), "hf-bus-"));
   const faults: Error[] = [];
   const bus = new Bus({
     runFolder: () => folder,
     runners: () => [],
     fault: (error) => void faults.push(error),
+    queues: () => queues,
   });
   const start = (): string => {
     const worker = { app: "app", slot: 0, worker: 1, generation: 1 };

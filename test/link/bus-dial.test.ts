@@ -1,15 +1,10 @@
 import net from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type BusRefusal,
-  type DialEvents,
-  type DialOptions,
-  dial,
-  retryDelayMs,
-} from "../../src/link/bus-dial.ts";
+import { type DialEvents, type DialOptions, dial, retryDelayMs } from "../../src/link/bus-dial.ts";
 import { BUS, type BusFrame, type Head } from "../../src/link/bus-frames.ts";
 import type { BusLink } from "../../src/link/bus-link.ts";
+import type { BusRefusal } from "../../src/link/bus-refusal.ts";
 import { FrameError } from "../../src/link/frames.ts";
 import { until } from "../support/until.ts";
 import { frameOf, framesOf, greet, HELLO, listening, say, socketPath } from "./bus-sockets.ts";

@@ -17,6 +17,7 @@ const manifest = JSON.parse(read("package.json")) as Manifest;
 
 const pages = [
   ...["README.md", "CHANGELOG.md", "examples/chat-ws/README.md", "examples/monitoring/README.md"],
+  "examples/gateway-services/README.md",
   ...readdirSync(join(root, "docs"))
     .filter((file) => file.endsWith(".md"))
     .map((file) => `docs/${file}`),
@@ -51,12 +52,12 @@ describe("the documents", () => {
 });
 
 describe("the configurations shown", () => {
-  it.each(["ecosystem.example.json", "examples/chat-ws/ecosystem.config.json"])(
-    "%s is valid",
-    (file) => {
-      expect(parseConfig(JSON.parse(read(file)))).toMatchObject({ ok: true });
-    },
-  );
+  it.each([
+    ...["ecosystem.example.json", "examples/chat-ws/ecosystem.config.json"],
+    "examples/gateway-services/ecosystem.config.json",
+  ])("%s is valid", (file) => {
+    expect(parseConfig(JSON.parse(read(file)))).toMatchObject({ ok: true });
+  });
 });
 
 describe("the package", () => {

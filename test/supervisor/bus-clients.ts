@@ -1,6 +1,7 @@
 /** What tests of the bus share: a client that says frames and remembers what it hears. */
 
 import { createConnection } from "node:net";
+import type { Duplex } from "node:stream";
 import { type Dialled, dial } from "../../src/link/bus-dial.ts";
 import {
   BUS,
@@ -32,12 +33,12 @@ export class TestClient {
   downs = 0;
   #number = 1000;
 
-  constructor(path: string, options: ClientOptions = {}) {
+  constructor(path: string | (() => Duplex), options: ClientOptions = {}) {
     const { hello = {}, windowBytes = DEFAULT_WINDOW_BYTES, works = true } = options;
     this.#works = works;
     this.#dialled = dial(
       {
-        connect: () => createConnection(path),
+        connect: () => (typeof path === "string" ? createConnection(path) : path()),
         hello: { version: "test", ...hello },
         ...{ windowBytes, longestBytes: DEFAULT_LONGEST_BYTES },
       },
@@ -61,14 +62,17 @@ export class TestClient {
   }
 
   /** One that has said hello and was heard. */
-  static async at(path: string | null, options?: ClientOptions): Promise<TestClient> {
+  static async at(
+    path: string | (() => Duplex) | null,
+    options?: ClientOptions,
+  ): Promise<TestClient> {
     const client = new TestClient(path ?? "", options);
     await until(() => client.link, { what: "a hello of the bus" });
     return client;
   }
 
   send(kind: number, id: number, subject = "", head: Head | null = null, data?: unknown): void {
-    const isWindow = kind === BUS.publish || kind === BUS.request;
+    const isWindow = isWindowed({ kind });
     const body = data === undefined ? EMPTY : Buffer.from(JSON.stringify(data));
     const frame = {
       ...{ kind, id, to: 0, subject, head, format: data === undefined ? 0 : 1, body },
@@ -120,6 +124,6 @@ export function dataOf<T = Record<string, unknown>>({ body }: BusFrame): T {
   return JSON.parse(body.toString()) as T;
 }
 
-function isWindowed({ kind }: BusFrame): boolean {
-  return kind === BUS.publish || kind === BUS.request;
+function isWindowed({ kind }: Pick<BusFrame, "kind">): boolean {
+  return [BUS.publish, BUS.request, BUS.enqueue, BUS.lease].some((each) => each === kind);
 }

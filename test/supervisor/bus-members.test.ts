@@ -179,7 +179,7 @@ function loose() {
       done();
     },
   });
-  const port = { counts: new BusCounts(), frame() {}, worked() {}, closed() {} };
+  const port = { counts: new BusCounts(), frame() {}, worked() {}, credit() {}, closed() {} };
   const client = new Client(socket, port);
   return {
     client,

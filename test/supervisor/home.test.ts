@@ -127,8 +127,8 @@ describe("the state file", () => {
   it("gives back what was saved, is its owner's alone, and keeps the one before", () => {
     const first = [app("api"), { ...app("mail", { env: { A: "1" } }), dormant: true }];
     const admin = { listen: { host: "::1", port: 9464 }, token: null, tokenFile: "/t" };
-    saveState(home, first, admin);
-    expect(loadState(home)).toEqual({ apps: first, admin, notices: [] });
+    saveState(home, first, { admin });
+    expect(loadState(home)).toEqual({ apps: first, admin, bus: null, notices: [] });
     expect(statSync(home.stateFile).mode & 0o777).toBe(0o600);
     saveState(home, []);
     expect(loadState(home).apps).toEqual([]);

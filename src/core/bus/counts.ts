@@ -1,5 +1,7 @@
 /** What the bus counts of itself: closed lists of names, numbers that only grow. Pure. */
 
+import { NO_QUEUES, type QueueReading } from "../queue/reading.ts";
+
 /**
  * `publish` messages published; `deliver` those that were passed on to a subscriber; `request` requests, `ask` those
  * that were passed on to somebody who answers; `reply` answers, failures of handlers among them; `relay` those passed
@@ -12,7 +14,8 @@ export type BusKind = (typeof BUS_KINDS)[number];
  * Why a message was not passed on: `oldest` it waited longest of too many; `rejected` too many waited already; `gone`
  * its subscriber went while it waited; `held` too much is held for subscribers to come; `lapsed` nobody came
  * for it while it was held; `retained` too much is
- * retained; `invalid` it was none that may be sent; `congested` a worker does not read its IPC channel.
+ * retained; `invalid` it was none that may be sent; `congested` a worker does not read its IPC channel; `forbidden` who
+said it has no permission for it.
  */
 export const BUS_DROPS = [
   "oldest",
@@ -23,6 +26,7 @@ export const BUS_DROPS = [
   "retained",
   "invalid",
   "congested",
+  "forbidden",
 ] as const;
 export type BusDrop = (typeof BUS_DROPS)[number];
 
@@ -44,18 +48,30 @@ export type BusResult = (typeof BUS_RESULTS)[number];
 /** How it is with the bus. */
 export interface BusReading {
   readonly members: number;
+  /** Locks and leaderships that are held, and how many wait for one. */
+  readonly locks: number;
+  readonly lockWaiters: number;
   readonly messages: Readonly<Record<BusKind, number>>;
   readonly dropped: Readonly<Record<BusDrop, number>>;
   readonly requests: Readonly<Record<BusResult, number>>;
   readonly authFailures: number;
+  readonly queues: QueueReading;
 }
 
 export class BusCounts implements BusReading {
   members = 0;
+  locks = 0;
+  lockWaiters = 0;
   readonly messages = zeros(BUS_KINDS);
   readonly dropped = zeros(BUS_DROPS);
   readonly requests = zeros(BUS_RESULTS);
   authFailures = 0;
+  /** Asked when somebody looks. */
+  queuesNow: () => QueueReading = () => NO_QUEUES;
+
+  get queues(): QueueReading {
+    return this.queuesNow();
+  }
 }
 
 function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {

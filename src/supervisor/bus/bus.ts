@@ -1,6 +1,6 @@
 /**
  * The bus of a supervisor: workers of all apps and other programs on this machine talk through it. It is there while
- * an app runs: its sockets, its members, and what it tells them of workers.
+ * an app runs, or once it is asked for: its sockets, its members, and what it tells them of workers.
  */
 
 import type { Socket } from "node:net";
@@ -19,17 +19,20 @@ import { packageVersionAbove } from "../../system/places.ts";
 import type { AppRunner } from "../app-runner.ts";
 import type { Emit } from "../events.ts";
 import type { Owner } from "../peer-folder.ts";
+import { AllDesks } from "./all-desks.ts";
 import { Client, type ClientPort, SUPERVISOR } from "./client.ts";
-import { Desks } from "./desk.ts";
+import { Faults } from "./faults.ts";
+import { Gate } from "./gate.ts";
+import type { Guest } from "./guest.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import type { QueueSettings } from "./queue-keeper.ts";
 import { memberOf, Reception } from "./reception.ts";
 import { Relay } from "./relay.ts";
+import { Remote } from "./remote.ts";
 import { Roster, stateOf, type Worker } from "./roster.ts";
 import { Router } from "./router.ts";
-import { type BusSocket, isOwn, openBusSocket } from "./socket.ts";
+import { BusSockets } from "./sockets.ts";
 
-/** The same kind of fault is told so often at most. */
-const TELL_EVERY_MS = 60_000;
 /** How long clients may take to read what was said last. */
 const GOODBYE_MS = 500;
 
@@ -42,30 +45,54 @@ export interface BusPort {
   /** All apps, those that are being removed, too. */
   runners(): readonly AppRunner[];
   fault(error: HoldfastError): void;
+  /** Other machines reach it at this address. */
+  listening?(address: string): void;
+  /** Where durable queues are and what they may take; none unless a folder is given. */
+  queues?(): Partial<QueueSettings>;
 }
 
 export class Bus {
   readonly counts = new BusCounts();
   /** Between the plain IPC channels of workers. */
   readonly relay: Relay;
+  /** How other machines come to it. */
+  readonly remote: Remote;
+  readonly #faults: Faults;
+  readonly #gate: Gate;
   readonly #port: BusPort;
   readonly #roster = new Roster();
   readonly #reception: Reception;
   readonly #lifecycle: Lifecycle;
-  /** By the user they are for. */
-  readonly #sockets = new Map<string, BusSocket>();
+  readonly #sockets: BusSockets;
   readonly #clients = new Set<Client>();
-  /** When a kind of fault was last told. */
-  readonly #told = new Map<string, number>();
   readonly #version = packageVersionAbove(fileURLToPath(import.meta.url)) ?? "";
-  readonly #desks = new Desks([]);
+  readonly #desks: AllDesks;
   #router: Router;
   #lastMember = SUPERVISOR.id;
 
   constructor(port: BusPort) {
     this.#port = port;
+    this.#faults = new Faults((error) => port.fault(error));
+    this.#gate = new Gate(this.counts, (error) => port.fault(error));
+    this.remote = new Remote({
+      connected: (socket, guest) => this.#connected(socket, guest),
+      authFailed: () => {
+        this.counts.authFailures += 1;
+      },
+      fault: (error) => port.fault(error),
+      listening: (address) => port.listening?.(address),
+    });
     this.relay = new Relay(() => port.runners(), this.counts);
     this.#router = this.#newRouter();
+    this.#desks = new AllDesks({
+      ...{ counts: this.counts, roster: this.#roster, faults: this.#faults },
+      queues: () => port.queues?.() ?? {},
+    });
+    this.#sockets = new BusSockets({
+      runFolder: () => port.runFolder(),
+      connected: (socket) => void this.#connected(socket),
+      fault: (error) => this.#faults.tell("socket", error),
+    });
     this.#lifecycle = new Lifecycle({
       ...{ roster: this.#roster, router: () => this.#router },
       isOver: () => this.#port.runners().every(({ app }) => OVER.includes(app.status)),
@@ -80,26 +107,35 @@ export class Bus {
 
   /** The socket for what runs as the supervisor's own user; null while there is none. */
   get path(): string | null {
-    return this.#sockets.get("")?.path ?? null;
+    return this.#sockets.path;
+  }
+
+  /**
+   * The same, opened where it is not, also while no app runs: the queues are there all the same. Then it is closed
+   * with the last app that stops after that, or with the supervisor. Null where it cannot be opened, which is a fault.
+   */
+  open(): string | null {
+    return this.#sockets.pathFor({ uid: null, gid: null });
   }
 
   /** What happens to workers, as listeners are told it. It throws nothing: whoever tells it has other things to do. */
   readonly hear: Emit = (name, ...event) =>
-    this.#safely(`the event ${name}`, () => this.#lifecycle.hear(name, ...event));
+    this.#faults.safely(`the event ${name}`, () => this.#lifecycle.hear(name, ...event));
 
   /** What a worker about to start needs to come to the bus; null where there is no socket for it. */
   admit(worker: Worker, owner: Owner): BusSettings | null {
     const token = this.#roster.admit(worker);
-    const path = this.#pathFor(owner);
+    const path = this.#sockets.pathFor(owner);
     return path === null ? null : { path, token, app: worker.app };
   }
 
   /** The worker's process is gone, whoever may still hold its connection. */
   ended(worker: number): void {
     const known = this.#roster.forget(worker);
+    this.#desks.ended(worker);
     if (!known) return;
     for (const client of [...known.clients]) {
-      this.#safely("a worker that is gone", () => this.#leave(client));
+      this.#faults.safely("a worker that is gone", () => this.#leave(client));
       client.link.destroy("its worker is gone");
     }
   }
@@ -109,10 +145,15 @@ export class Bus {
     this.#lifecycle.forget(app);
   }
 
+  /** The same, and nobody comes from other machines any more. */
+  async end(): Promise<void> {
+    await Promise.all([this.remote.close(), this.close()]);
+    this.#gate.close();
+  }
+
   /** Lets all members go and removes the sockets. It is there again when a worker is admitted. */
   async close(): Promise<void> {
-    for (const socket of this.#sockets.values()) socket.close();
-    this.#sockets.clear();
+    this.#sockets.close();
     const clients = [...this.#clients];
     // Made anew, so that nothing stays: who comes from now on finds an empty bus.
     this.#router.close();
@@ -128,28 +169,13 @@ export class Bus {
   #newRouter(): Router {
     const router = new Router(this.counts, {
       turned: (client, state) => this.#desks.turned(client, state),
-      bug: (what, error) => this.#bug(what, error),
+      bug: (what, error) => this.#faults.bug(what, error),
     });
     router.join(SUPERVISOR, "ready", null);
     return router;
   }
 
-  #pathFor(owner: Owner): string | null {
-    const key = isOwn(owner) ? "" : `${owner.uid}:${owner.gid}`;
-    const known = this.#sockets.get(key);
-    if (known?.isThere()) return known.path;
-    // The old one first: libuv deletes the file of a socket that it closes.
-    known?.close();
-    this.#sockets.delete(key);
-    const made = openBusSocket(this.#port.runFolder(), owner, {
-      connected: (socket) => this.#connected(socket),
-      fault: (error) => this.#fault("socket", error),
-    });
-    if (made) this.#sockets.set(key, made);
-    return made?.path ?? null;
-  }
-
-  #connected(socket: Socket): void {
+  #connected(socket: Socket, guest: Guest | null = null): Client {
     // Nor is a client what a supervisor lives for.
     socket.unref();
     const router = this.#router;
@@ -160,15 +186,17 @@ export class Bus {
         else if (router === this.#router) this.#hear(client, frame);
       },
       worked: (client, to) => router.worked(client, to),
+      credit: (client) => this.#desks.credit(client),
       closed: (client) => {
         this.#clients.delete(client);
         this.#reception.gone(client);
-        this.#safely("a connection that is closed", () => this.#leave(client));
+        this.#faults.safely("a connection that is closed", () => this.#leave(client));
       },
     };
-    const client = new Client(socket, port);
+    const client = new Client(socket, port, guest);
     this.#clients.add(client);
     this.#reception.await(client);
+    return client;
   }
 
   #greet(client: Client, frame: BusFrame): void {
@@ -183,31 +211,19 @@ export class Bus {
     client.send(BUS.hello, 0, head);
     client.join(member, hello.windowBytes, hello.longestBytes);
     hello.worker?.clients.add(client);
+    client.guest?.arrived();
     this.#router.join(member, hello.worker ? stateOf(hello.worker) : "ready", client);
   }
 
   /** A fault of ours ends the one connection it came by. */
   #hear(client: Client, frame: BusFrame): void {
     try {
+      if (client.guest && !this.#gate.admits(client, client.guest, frame)) return;
       if (!this.#desks.hear(client, frame)) this.#router.hear(client, frame);
     } catch (error) {
-      this.#bug(`a frame of kind ${frame.kind} on the bus`, error);
+      this.#faults.bug(`a frame of kind ${frame.kind} on the bus`, error);
       client.link.destroy("the supervisor could not handle what it said");
     }
-  }
-
-  /** Where nobody else would catch it, and the supervisor would end. */
-  #safely(what: string, act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#bug(what, error);
-    }
-  }
-
-  #bug(where: string, error: unknown): void {
-    const what = `${where}: ${(error as Error).message}`;
-    this.#fault("bug", new HoldfastError("HF_BUG", { what }, { cause: error }));
   }
 
   #leave(client: Client): void {
@@ -220,13 +236,6 @@ export class Bus {
 
   #intruder(who: string): void {
     this.counts.authFailures += 1;
-    this.#fault("token", new HoldfastError("HF_BUS_TOKEN_WRONG", { who }));
-  }
-
-  #fault(kind: string, error: HoldfastError): void {
-    const now = performance.now();
-    if (now - (this.#told.get(kind) ?? Number.NEGATIVE_INFINITY) < TELL_EVERY_MS) return;
-    this.#told.set(kind, now);
-    this.#port.fault(error);
+    this.#faults.tell("token", new HoldfastError("HF_BUS_TOKEN_WRONG", { who }));
   }
 }

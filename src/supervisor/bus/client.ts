@@ -2,7 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { BusCounts } from "../../core/bus/counts.ts";
-import type { Member } from "../../core/bus/exchange.ts";
+import type { Member, MemberState } from "../../core/bus/exchange.ts";
 import {
   type BusFrame,
   DEFAULT_LONGEST_BYTES,
@@ -14,6 +14,7 @@ import {
 } from "../../link/bus-frames.ts";
 import { BusLink } from "../../link/bus-link.ts";
 import { FrameError } from "../../link/frames.ts";
+import type { Guest } from "./guest.ts";
 import { Outbox } from "./outbox.ts";
 
 const EMPTY = Buffer.alloc(0);
@@ -23,6 +24,8 @@ export interface ClientPort {
   frame(client: Client, frame: BusFrame): void;
   /** One message to a queue's subscription is worked off or dropped. */
   worked(client: Client, to: number): void;
+  /** Something was refused as its window was spent, and it has opened since. */
+  credit(client: Client): void;
   /** It is gone; `reason` is null where it left in order. */
   closed(client: Client, reason: string | null): void;
 }
@@ -40,8 +43,12 @@ export interface Sender extends Omit<Member, "id"> {
 export class Client {
   readonly link: BusLink;
   readonly outbox: Outbox;
+  /** Who it has proved to be, of another machine; null: it is of this one. */
+  readonly guest: Guest | null;
   /** Null until it has said hello. */
   member: Member | null = null;
+  /** What it may be given, once it has said hello. */
+  state: MemberState = "starting";
   /** It drains: it said so itself. */
   isLeaving = false;
   /** `{ from }`, as it stands in the head of what it sends to others. */
@@ -49,12 +56,22 @@ export class Client {
   /** Of requests that are kept because they may be sent twice: bytes of its window, by its numbers. */
   readonly #kept = new Map<number, number>();
 
-  constructor(socket: Duplex, port: ClientPort) {
+  constructor(socket: Duplex, port: ClientPort, guest: Guest | null = null) {
+    this.guest = guest;
     const limits = { windowBytes: DEFAULT_WINDOW_BYTES, longestBytes: DEFAULT_LONGEST_BYTES };
     this.link = new BusLink(socket, limits, {
-      frame: (frame) => port.frame(this, frame),
-      credit: () => this.outbox.flush(),
-      worked: (bytes) => this.outbox.worked(bytes),
+      frame: (frame) => {
+        guest?.throttle.took();
+        port.frame(this, frame);
+      },
+      credit: () => {
+        this.outbox.flush();
+        port.credit(this);
+      },
+      worked: (bytes) => {
+        guest?.throttle.took();
+        this.outbox.worked(bytes);
+      },
       closed: (reason) => {
         this.outbox.clear();
         port.closed(this, reason);

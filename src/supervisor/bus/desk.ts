@@ -12,6 +12,10 @@ export interface Desk {
   turned(client: Client, state: MemberState): void;
   /** The member is gone, whether its connection is or not. */
   left(client: Client): void;
+  /** The client's window has opened, after it had refused something. */
+  credit?(client: Client): void;
+  /** A worker's process is gone. */
+  ended?(worker: number): void;
   /** The bus is closed: all members are gone, others may come. */
   close(): Promise<void>;
 }
@@ -38,6 +42,14 @@ export class Desks {
 
   left(client: Client): void {
     for (const desk of this.#desks) desk.left(client);
+  }
+
+  credit(client: Client): void {
+    for (const desk of this.#desks) desk.credit?.(client);
+  }
+
+  ended(worker: number): void {
+    for (const desk of this.#desks) desk.ended?.(worker);
   }
 
   async close(): Promise<void> {

@@ -1,24 +1,27 @@
-/** One timer for all deadlines of an exchange. */
+/** One timer for all deadlines of an exchange, of locks: of whatever knows the first of them. */
 
-import type { Exchange } from "../../core/bus/exchange.ts";
+export interface Deadlined {
+  /** In milliseconds of `performance.now()`; null: nothing has one. */
+  nextDeadline(): number | null;
+}
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Due {
-  readonly #exchange: Exchange;
+  readonly #of: Deadlined;
   readonly #expire: (now: number) => void;
   #timer: NodeJS.Timeout | null = null;
   #at = Number.POSITIVE_INFINITY;
 
   /** `expire` is called when the first deadline has come, with milliseconds of `performance.now()`. */
-  constructor(exchange: Exchange, expire: (now: number) => void) {
-    this.#exchange = exchange;
+  constructor(of: Deadlined, expire: (now: number) => void) {
+    this.#of = of;
     this.#expire = expire;
   }
 
   /** Something with a deadline may have come. One that has gone makes the timer come early, no more. */
   look(): void {
-    const due = this.#exchange.nextDeadline();
+    const due = this.#of.nextDeadline();
     if (due === null || due >= this.#at) return;
     this.close();
     this.#at = due;

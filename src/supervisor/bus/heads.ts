@@ -66,6 +66,11 @@ export function timeoutOf(head: Head | null): number {
   return msOf(head?.timeoutMs) ?? DEFAULT_TIMEOUT_MS;
 }
 
+/** How long a lock is waited for; null: for ever. */
+export function waitOf(head: Head | null): number | null {
+  return msOf(head?.waitMs) ?? null;
+}
+
 export function keyOf(head: Head | null): string | undefined {
   return textOf(head?.key);
 }

@@ -24,7 +24,7 @@ export type Answered =
 
 /** Why the supervisor refuses something; `code` follows HF_BUS_. */
 export interface Failed {
-  readonly code: FailureCode | "SUBJECT_INVALID" | "REFUSED" | "TOO_LARGE";
+  readonly code: FailureCode | "SUBJECT_INVALID" | "REFUSED" | "TOO_LARGE" | "LOCKED" | "FORBIDDEN";
   readonly message: string;
 }
 

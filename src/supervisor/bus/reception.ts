@@ -3,6 +3,7 @@
 import type { Member } from "../../core/bus/exchange.ts";
 import { BUS, BUS_PROTOCOL, type BusFrame, DEFAULT_LONGEST_BYTES } from "../../link/bus-frames.ts";
 import type { Client } from "./client.ts";
+import type { Guest } from "./guest.ts";
 import { textOf } from "./heads.ts";
 import { failureHead } from "./post.ts";
 import type { KnownWorker, Roster } from "./roster.ts";
@@ -60,14 +61,14 @@ export class Reception {
   /** What its first frame says; null: it was refused, and is told why. */
   read(client: Client, frame: BusFrame): Hello | null {
     this.gone(client);
-    const read = this.#judge(frame);
+    const read = this.#judge(frame, client.guest);
     if (typeof read !== "string") return read;
     client.send(BUS.failure, 0, failureHead({ code: "REFUSED", message: read }));
     void client.link.end();
     return null;
   }
 
-  #judge({ kind, head }: BusFrame): Hello | string {
+  #judge({ kind, head }: BusFrame, guest: Guest | null): Hello | string {
     if (kind !== BUS.hello || head === null) return "it does not begin with a hello";
     const { protocol, version, window, longest, worker } = head;
     if (protocol !== BUS_PROTOCOL) {
@@ -79,12 +80,13 @@ export class Reception {
     }
     if (this.#port.members() >= MEMBERS_MAX) return `the bus has ${MEMBERS_MAX} members already`;
     const isWorker = worker !== undefined && worker !== null;
+    if (isWorker && guest) return "workers do not come from other machines";
     const proven = isWorker ? this.#port.roster.prove(worker) : null;
     if (proven === undefined) return this.#intruder(worker);
     const isSize = isWithin(longest, SHORTEST_LONGEST_BYTES, Number.MAX_SAFE_INTEGER);
     return {
       worker: proven,
-      name: textOf(head.name) ?? null,
+      name: guest?.name ?? textOf(head.name) ?? null,
       windowBytes: window,
       longestBytes: isSize ? longest : DEFAULT_LONGEST_BYTES,
     };

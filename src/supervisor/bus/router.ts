@@ -54,12 +54,16 @@ export class Router {
   /** A member is there; `client` null: the supervisor itself. */
   join(member: Member, state: MemberState, client: Client | null): void {
     this.#exchange.join(member, state);
-    if (client) this.clients.set(member.id, client);
+    if (client) {
+      client.state = state;
+      this.clients.set(member.id, client);
+    }
     this.#counts.members = this.clients.size;
   }
 
   turn(client: Client, state: MemberState): void {
     const wanted = client.isLeaving ? "draining" : state;
+    client.state = wanted;
     this.#post.carryOut(this.#exchange.turn(client.id, wanted, performance.now()));
     this.#port.turned(client, wanted);
   }

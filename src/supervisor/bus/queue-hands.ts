@@ -1,0 +1,216 @@
+/** Messages of durable queues on their way to consumers: who is there, what each is given, and what it says of it. */
+
+import { retryDelayMs } from "../../core/queue/backoff.ts";
+import { Dispatcher } from "../../core/queue/dispatch.ts";
+import type { BusFrame } from "../../link/bus-frames.ts";
+import type { QueueStore } from "../queue/store.ts";
+import type { HeldLease } from "../queue/terms.ts";
+import type { Client } from "./client.ts";
+import { Giving } from "./queue-giving.ts";
+import { type ConsumeHead, readSettle } from "./queue-heads.ts";
+import { type Consumer, keyOf, Leases, newConsumer } from "./queue-leases.ts";
+import { Returns } from "./queue-returns.ts";
+
+/** Of what a consumer says it holds and that is no lease any more, so much is remembered. */
+const MOST_GHOSTS = 1000;
+
+const STATE = "it is not ready";
+
+export interface HandsPort {
+  /** The store's name. */
+  name(): string;
+  /** Null while there is none. */
+  store(): QueueStore | null;
+  /** The store could not do something. */
+  failed(error: unknown): void;
+}
+
+export class QueueHands {
+  readonly #port: HandsPort;
+  readonly #dispatcher = new Dispatcher();
+  readonly #leases = new Leases();
+  readonly #returns: Returns;
+  readonly #giving: Giving;
+  /** By the client's own numbers. */
+  readonly #places = new Map<Client, Map<number, Consumer>>();
+
+  constructor(port: HandsPort) {
+    this.#port = port;
+    const shared = {
+      name: () => port.name(),
+      ...{ leases: this.#leases, dispatcher: this.#dispatcher },
+      store: () => port.store(),
+      failed: (error: unknown) => port.failed(error),
+    };
+    this.#returns = new Returns({
+      ...shared,
+      freed: () => this.#giving.pump(),
+      left: (consumer) => this.#tidy(consumer),
+    });
+    this.#giving = new Giving(shared, this.#returns);
+  }
+
+  /** Consumers. */
+  get size(): number {
+    return this.#dispatcher.size;
+  }
+
+  countOf(client: Client): number {
+    return this.#places.get(client)?.size ?? 0;
+  }
+
+  /** The store is there: those who have what it handed out before keep it, or have some time to come for it. */
+  opened(held: readonly HeldLease[]): void {
+    for (const claim of held) {
+      const { holder, queue } = claim;
+      const consumer = this.#leases.find(holder) ?? newConsumer(holder, queue);
+      this.#leases.put(consumer);
+      if (!consumer.leases.has(keyOf(claim))) this.#dispatcher.kept(holder);
+      this.#returns.lease(consumer, claim);
+    }
+    for (const queue of this.#dispatcher.queues) this.#giving.due(queue);
+  }
+
+  /** The store is gone, and with it all leases; who consumes stays. */
+  lost(): void {
+    for (const client of this.#places.keys())
+      this.#giving.takeBack(client, this.#consumersOf(client));
+    for (const consumer of this.#leases.consumers) {
+      for (const lease of [...consumer.leases.values()]) {
+        if (consumer.client) this.#leases.end(lease);
+        else this.#returns.free(lease);
+      }
+    }
+  }
+
+  due(queue: string): void {
+    this.#giving.due(queue);
+  }
+
+  /** Comes, comes again over another connection, or is to be given nothing more. */
+  consume(client: Client, { to: number, subject: queue }: BusFrame, head: ConsumeHead): void {
+    const { session, timeoutMs, backoff, concurrency } = head;
+    const holder = `${nameOf(client)} ${session}/${number}`;
+    const known = this.#leases.find(holder);
+    if (known && known.queue !== queue) this.#returns.loseAll(known);
+    const consumer = known?.queue === queue ? known : newConsumer(holder, queue);
+    const isNew = consumer.client !== client;
+    const worker = client.member?.worker ?? null;
+    const isStopped = concurrency === 0;
+    Object.assign(consumer, { client, number, worker, isStopped, timeoutMs, backoff });
+    this.#leases.put(consumer);
+    this.#places.set(client, (this.#places.get(client) ?? new Map()).set(number, consumer));
+    // What it was sent by this connection may still be on its way to it.
+    if (isNew) this.#claim(consumer, head);
+    if (client.state !== "ready") this.#dispatcher.bar(client.id, STATE);
+    if (isStopped) {
+      this.#dispatcher.remove(holder);
+      return this.#tidy(consumer);
+    }
+    const chair = { holder, queue, member: client.id, concurrency };
+    this.#dispatcher.add(chair, consumer.leases.size);
+    this.#giving.due(queue);
+  }
+
+  /** How a message at work ends. Resolves with whether that lease stood. */
+  async settle(client: Client, { to, head }: BusFrame): Promise<boolean> {
+    const consumer = this.#places.get(client)?.get(to);
+    const store = this.#port.store();
+    const settlement = readSettle(head, this.#port.name(), (attempt) =>
+      consumer ? retryDelayMs(attempt, Math.random(), consumer.backoff) : 0,
+    );
+    const lease = settlement && consumer?.leases.get(keyOf(settlement));
+    if (!lease || !store) return false;
+    const { stands } = lease;
+    this.#returns.free(lease);
+    if (!stands) return false;
+    try {
+      return await store.settle(settlement);
+    } catch (error) {
+      if (store === this.#port.store()) this.#returns.restore(lease);
+      throw error;
+    }
+  }
+
+  turned(client: Client): void {
+    if (client.state === "ready") this.#dispatcher.lift(client.id, STATE);
+    else {
+      this.#dispatcher.bar(client.id, STATE);
+      this.#giving.takeBack(client, this.#consumersOf(client));
+    }
+    this.#giving.pump();
+  }
+
+  /** Its window has opened. */
+  credit(client: Client): void {
+    this.#giving.credit(client, this.#consumersOf(client));
+  }
+
+  /** `isOver`: its process is gone, and does not come back to what it has. */
+  left(client: Client, isOver: boolean): void {
+    this.#giving.takeBack(client, this.#consumersOf(client));
+    this.#dispatcher.leave(client.id);
+    const consumers = this.#consumersOf(client);
+    this.#places.delete(client);
+    for (const consumer of consumers) {
+      // Another connection may have taken its place.
+      if (consumer.client !== client) continue;
+      consumer.client = null;
+      for (const lease of [...consumer.leases.values()]) {
+        if (!lease.stands) this.#returns.free(lease);
+        else if (isOver) this.#returns.lose(lease, "lost");
+        else this.#returns.renew(lease);
+      }
+      this.#tidy(consumer);
+    }
+    this.#giving.pump();
+  }
+
+  /** The worker's process is gone. */
+  ended(worker: number): void {
+    for (const consumer of this.#leases.consumers) {
+      if (consumer.client === null && consumer.worker === worker) this.#returns.loseAll(consumer);
+    }
+  }
+
+  /** All members are gone; it is of no use any more. */
+  close(): void {
+    for (const client of this.#places.keys())
+      this.#giving.takeBack(client, this.#consumersOf(client));
+    this.#giving.close();
+    this.#returns.close();
+    this.#places.clear();
+  }
+
+  /** What it says it holds it keeps; what else it was given never came to it. */
+  #claim(consumer: Consumer, { holding }: ConsumeHead): void {
+    const claimed = new Map(holding.map((claim) => [keyOf(claim), claim]));
+    consumer.waiting = [];
+    for (const lease of [...consumer.leases.values()]) {
+      if (claimed.delete(keyOf(lease))) this.#returns.renew(lease);
+      else this.#returns.giveBack(lease);
+    }
+    // They are not its any more, but it still works on them.
+    const ghosts = [...claimed.values()].slice(0, MOST_GHOSTS);
+    for (const claim of ghosts) this.#leases.addGhost(consumer, claim);
+  }
+
+  #consumersOf(client: Client): readonly Consumer[] {
+    return [...(this.#places.get(client)?.values() ?? [])];
+  }
+
+  /** Forgets one that is given nothing more and has nothing. */
+  #tidy(consumer: Consumer): void {
+    const { client, number, isStopped, leases } = consumer;
+    if (leases.size > 0 || (client && !isStopped)) return;
+    if (this.#leases.find(consumer.holder) === consumer) this.#leases.forget(consumer);
+    const place = client ? this.#places.get(client) : undefined;
+    if (place?.get(number) === consumer) place.delete(number);
+  }
+}
+
+/** For people who look at queues; the same over all connections of a process. */
+export function nameOf({ member }: Client): string {
+  const { app = null, slot = null, name = null } = member ?? {};
+  return app === null ? (name ?? "client") : `${app}/${slot}`;
+}
