@@ -75,10 +75,6 @@ export class Consumer {
   }
 }
 
-function messageOf({ frame, id }: Leased): BusMessage {
-  return { subject: frame.subject, from: NOBODY, headers: { message: id } };
-}
-
 async function run(
   handler: QueueHandler<never>,
   leased: Leased,

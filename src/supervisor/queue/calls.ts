@@ -57,7 +57,6 @@ export type PurgeCall = readonly [
 export type LookCall = readonly [call: number, verb: "held" | "list"];
 
 export type Call = AddCall | SettleCall | TakeCall | PeekCall | RetryCall | PurgeCall | LookCall;
-type Verb = Call[1];
 
 /** What a thread is started with. */
 export interface ThreadOrder {
