@@ -1,10 +1,10 @@
 /** One end of a bus connection: frames in both directions, batched, bounded by credit. */
 
 import type { Duplex } from "node:stream";
+import { BusFrameReader } from "./bus-frame-reader.ts";
 import {
   BUS,
   type BusFrame,
-  BusFrameReader,
   creditOf,
   isWindowed,
   type MeasuredFrame,
@@ -12,7 +12,8 @@ import {
   type OutgoingFrame,
 } from "./bus-frames.ts";
 import { Outbox } from "./bus-outbox.ts";
-import { Intake, Window } from "./bus-window.ts";
+import { Returns } from "./bus-returns.ts";
+import { Window } from "./bus-window.ts";
 import { FrameError } from "./frames.ts";
 
 /** A side that leaves this much unread, of what needs no credit, is stopped: it is left rather than remembered for. */
@@ -31,6 +32,8 @@ export interface LinkOptions {
   readonly unreadMaxBytes?: number;
   /** How long `end` waits for the other side. Default 5000. */
   readonly lingerMs?: number;
+  /** How long a little credit waits for something to go along with: a write costs much. Default 0, with its turn. */
+  readonly creditWaitsMs?: number;
 }
 
 export interface LinkEvents {
@@ -54,7 +57,7 @@ export class BusLink {
   readonly #socket: Duplex;
   readonly #events: LinkEvents;
   readonly #reader: BusFrameReader;
-  readonly #intake: Intake;
+  readonly #returns: Returns;
   readonly #outbox: Outbox;
   readonly #lingerMs: number;
   readonly #gone: Promise<void>;
@@ -72,9 +75,12 @@ export class BusLink {
     this.#socket = socket;
     this.#events = events;
     this.#reader = new BusFrameReader(options.longestBytes);
-    this.#intake = new Intake(options.windowBytes);
+    this.#returns = new Returns(options, () => this.#outbox.schedule());
     this.#outbox = new Outbox(socket, {
-      leaving: () => this.#giveBack(),
+      leaving: () => {
+        const granted = this.#returns.grant();
+        if (granted > 0) this.#outbox.put(measureBusFrame(creditOf(granted)));
+      },
       left: (unreadBytes) => this.#notice(unreadBytes, options.unreadMaxBytes),
     });
     this.#longestOut = options.longestBytes;
@@ -92,7 +98,7 @@ export class BusLink {
     });
   }
 
-  /** Bytes that were sent here and that the system has not taken. */
+  /** Sent here, and not taken by the system yet. */
   get unsentBytes(): number {
     return this.#outbox.unsentBytes;
   }
@@ -134,8 +140,7 @@ export class BusLink {
 
   /** So many bytes of windowed frames (their `bytes`) were worked off: the other side may send as much again. */
   worked(bytes: number): void {
-    this.#intake.worked(bytes);
-    if (this.#intake.isDue) this.#outbox.schedule();
+    this.#returns.worked(bytes);
   }
 
   /** What the other side's hello said: what it takes at once, and its longest frame. */
@@ -164,14 +169,9 @@ export class BusLink {
 
   #measured(frame: OutgoingFrame): MeasuredFrame {
     const measured = measureBusFrame(frame);
-    const taken = this.#longestOut;
-    if (measured.bytes <= taken) return measured;
-    throw new FrameError(`a frame of ${measured.bytes} bytes where the other side takes ${taken}`);
-  }
-
-  #giveBack(): void {
-    const granted = this.#intake.grant();
-    if (granted > 0) this.#outbox.put(measureBusFrame(creditOf(granted)));
+    const [bytes, taken] = [measured.bytes, this.#longestOut];
+    if (bytes <= taken) return measured;
+    throw new FrameError(`a frame of ${bytes} bytes where the other side takes ${taken}`);
   }
 
   #notice(unreadBytes: number, mostBytes = UNREAD_MAX_BYTES): void {
@@ -199,7 +199,7 @@ export class BusLink {
       this.#window?.give(frame.id);
       this.#events.worked?.(frame.id);
       this.#tellCredit();
-    } else if (isWindowed(frame.kind) && !this.#intake.took(frame.bytes)) {
+    } else if (isWindowed(frame.kind) && !this.#returns.took(frame.bytes)) {
       this.#fail("it sent more than its window allows");
     } else this.#events.frame(frame);
   }
@@ -213,8 +213,7 @@ export class BusLink {
   /** The other side says nothing more, so nobody would hear of what is said to it. */
   #halfClosed(): void {
     if (this.#isOver) return;
-    const isCut = this.#reader.heldBytes > 0;
-    if (isCut) return this.#fail("the connection ended in the middle of a frame");
+    if (this.#reader.heldBytes > 0) return this.#fail("it ended in the middle of a frame");
     // Where the socket does not stay half open, Node takes no more writes from here on.
     if (this.#socket.allowHalfOpen) this.#outbox.flush();
     this.#windUp();
@@ -242,6 +241,7 @@ export class BusLink {
 
   #closed(): void {
     if (this.#linger) clearTimeout(this.#linger);
+    this.#returns.close();
     if (this.#error) this.#reason ??= `the connection failed: ${this.#error.message}`;
     this.#isOver = true;
     this.#outbox.close();

@@ -55,9 +55,14 @@ export class Intake {
     this.#owed += done;
   }
 
+  /** Enough to be worth a write of its own. */
+  get isMuch(): boolean {
+    return this.#owed > 0 && this.#owed >= this.#size / 4;
+  }
+
   /** Enough to be worth a frame, or the last: the sender may be waiting for a window that is open altogether. */
   get isDue(): boolean {
-    return this.#owed > 0 && (this.#atWork === 0 || this.#owed >= this.#size / 4);
+    return this.isMuch || (this.#owed > 0 && this.#atWork === 0);
   }
 
   /** What to give back now, which is then no longer owed; 0: not yet. */

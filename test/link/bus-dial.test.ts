@@ -201,6 +201,52 @@ describe("dialling the bus", () => {
     expect(one.heard.refusals).toHaveLength(1);
   });
 
+  it("tries again after a while where a refusal proves nothing, once it was up", async () => {
+    using place = socketPath();
+    let isWelcome = true;
+    await using server = await listening(place.path, (socket) => {
+      if (isWelcome) greet(socket.resume());
+      else say(socket.resume(), BUS.failure);
+    });
+    const address = { name: "", connect: () => net.connect(place.path), restMs: 40 };
+    await using one = dialled(place.path, { connect: [address] });
+    await isUp(one.heard);
+    isWelcome = false;
+    server.sockets[0]?.destroy();
+    await isDown(one.heard, 3);
+    // Half of the rest, and half of the other half by chance.
+    expect(one.heard.downs.slice(1, 3).map((down) => down.in)).toEqual([30, 30]);
+    expect(one.heard.downs[2]?.reason).toBe("the other side refused without a reason");
+    isWelcome = true;
+    await isUp(one.heard, 2);
+    expect(one.heard.refusals).toEqual([]);
+    isWelcome = false;
+    // Nobody was ever let in: that is for the program to know at once.
+    await using other = dialled(place.path, { connect: [address] });
+    await until(() => other.heard.refusals.length > 0, { what: "the refusal" });
+    expect(other.heard.downs).toEqual([]);
+  });
+
+  it("goes by another address while one that refuses rests, and comes back to it", async () => {
+    using first = socketPath();
+    using second = socketPath();
+    let isWelcome = false;
+    await using _refusing = await listening(first.path, (socket) => {
+      if (isWelcome) greet(socket.resume());
+      else say(socket.resume(), BUS.failure);
+    });
+    const good = await listening(second.path, (socket) => void greet(socket.resume()));
+    const connect = [first, second].map(({ path }) => {
+      return { name: path, connect: () => net.connect(path), restMs: 40 };
+    });
+    await using one = dialled(first.path, { connect, random: () => 0 });
+    await isUp(one.heard);
+    isWelcome = true;
+    await good[Symbol.asyncDispose]();
+    await isUp(one.heard, 2);
+    expect(one.heard.refusals).toEqual([]);
+  });
+
   it("takes a connection that cannot even be begun for a lost one", async () => {
     using place = socketPath();
     const connect = () => {

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BusFrameReader } from "../../src/link/bus-frame-reader.ts";
 import {
   BUS,
   type BusFrame,
-  BusFrameReader,
   encodeBusFrame,
+  type Head,
   type OutgoingFrame,
   packHead,
 } from "../../src/link/bus-frames.ts";
@@ -182,5 +183,29 @@ describe("the bus's frames", () => {
         }
       }),
     );
+  });
+});
+
+describe("heads of messages", () => {
+  const read = (reader: BusFrameReader, head: Head) =>
+    reader.push(encodeBusFrame({ ...publish(), head }))[0]?.head;
+
+  it("that come again are the same, and nobody can change what others are shown of them", () => {
+    const reader = new BusFrameReader();
+    const head = { headers: { trace: "a" }, from: { member: 1, name: null } };
+    const first = read(reader, head);
+    expect(first).toEqual(head);
+    expect(read(reader, head)).toBe(first);
+    expect(() => Object.assign(first?.from ?? {}, { member: 2 })).toThrow(TypeError);
+  });
+
+  it("that differ by any of their bytes are told apart", () => {
+    const reader = new BusFrameReader();
+    const text = "x".repeat(40);
+    for (let n = 0; n < text.length; n += 1) {
+      const trace = `${text.slice(0, n)}y${text.slice(n + 1)}`;
+      expect(read(reader, { headers: { trace } })).toEqual({ headers: { trace } });
+      expect(read(reader, { headers: { trace: text } })).toEqual({ headers: { trace: text } });
+    }
   });
 });

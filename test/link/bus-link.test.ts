@@ -94,6 +94,39 @@ describe("a bus link", () => {
 });
 
 describe("the credit of a link", () => {
+  it("that is little goes along with what is said next, or by itself when nothing is", async () => {
+    await using pair = await socketPair();
+    const { link, told } = linkOn(pair.near, { creditWaitsMs: 50 });
+    const far = framesOf(pair.far);
+    const heard = async (count: number) => {
+      say(pair.far, BUS.publish);
+      await until(() => told.frames.length === count, { what: "the publish" });
+      link.worked(AROUND);
+    };
+    await heard(1);
+    await turn();
+    await turn();
+    link.send(frameOf(BUS.reply));
+    await until(() => far.length === 2, { what: "an answer and the credit" });
+    expect(far.map(({ kind, id }) => [kind, id])).toEqual([
+      [BUS.reply, 0],
+      [BUS.credit, AROUND],
+    ]);
+    await heard(2);
+    await until(() => far.length === 3, { what: "the credit by itself" });
+    expect(far[2]).toMatchObject({ kind: BUS.credit, id: AROUND });
+    // Much of it hurries: a timer would be felt.
+    const hurried = linkOn(pair.far, { creditWaitsMs: 60_000, windowBytes: 4 * AROUND });
+    link.openWindow(4 * AROUND);
+    link.offer(frameOf(BUS.publish));
+    await until(() => hurried.told.frames.length === 1, { what: "the other side's publish" });
+    told.credits = 0;
+    for (let n = 0; n < 3; n += 1) link.offer(frameOf(BUS.publish));
+    expect(link.offer(frameOf(BUS.publish))).toBe(false);
+    hurried.link.worked(AROUND);
+    await until(() => told.credits === 1, { what: "credit for a quarter of the window" });
+  });
+
   it("is nothing before the other side has said what it takes", async () => {
     await using pair = await socketPair();
     const { link, told } = linkOn(pair.near);

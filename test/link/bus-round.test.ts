@@ -63,4 +63,21 @@ describe("the round of addresses", () => {
       ),
     );
   });
+
+  it("leaves out what rests until its time has come, and forgets none of them", () => {
+    const round = new Round(2, 0);
+    round.rest(100);
+    expect([round.current, round.restsUntil]).toEqual([1, 100]);
+    round.wake(99);
+    expect([round.failed(false), round.current]).toEqual([1, 1]);
+    round.rest(50);
+    expect([round.current, round.restsUntil]).toEqual([null, 50]);
+    round.wake(50);
+    expect([round.current, round.restsUntil]).toEqual([1, 100]);
+    round.wake(100);
+    round.failed(false);
+    expect([round.current, round.restsUntil]).toEqual([0, null]);
+    round.refused();
+    expect([round.current, round.restsUntil]).toEqual([1, null]);
+  });
 });

@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BusFrameReader } from "../../src/link/bus-frame-reader.ts";
 import {
   BUS,
   type BusFrame,
-  BusFrameReader,
   encodeBusFrame,
   type OutgoingFrame,
 } from "../../src/link/bus-frames.ts";

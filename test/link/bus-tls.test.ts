@@ -69,6 +69,10 @@ describe("a key", () => {
     });
   }
 
+  it("rests after a refusal for about a minute: an alert proves nothing", () => {
+    expect(tlsAddress("a", 1, { psk: { identity: "shop", key: KEY } }).restMs).toBe(60_000);
+  });
+
   it("is refused where nothing that a server has is good enough", async () => {
     const weak = { ciphers: "PSK-AES128-CBC-SHA@SECLEVEL=0", maxVersion: "TLSv1.2" } as const;
     const refused = (await refusalOf(weak, "shop", KEY)) as BusRefusal;

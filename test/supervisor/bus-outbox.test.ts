@@ -4,10 +4,12 @@ import { Duplex } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { BusCounts } from "../../src/core/bus/counts.ts";
 import type { Policy } from "../../src/core/bus/waiting.ts";
-import { BUS, type BusFrame, BusFrameReader } from "../../src/link/bus-frames.ts";
+import { BusFrameReader } from "../../src/link/bus-frame-reader.ts";
+import { BUS, type BusFrame } from "../../src/link/bus-frames.ts";
 import { BusLink } from "../../src/link/bus-link.ts";
 import { Outbox } from "../../src/supervisor/bus/outbox.ts";
 import { Credit, type Parcel } from "../../src/supervisor/bus/parcel.ts";
+import { Pool } from "../../src/supervisor/bus/pool.ts";
 import { until } from "../support/until.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -16,7 +18,7 @@ const HEAD = Buffer.from("{}");
 const nobody = () => null;
 
 /** An outbox whose client has not opened its window: all waits. */
-function shut() {
+function shut(pool?: Pool) {
   const reader = new BusFrameReader(LIMITS.longestBytes);
   const heard: BusFrame[] = [];
   const socket = new Duplex({
@@ -32,7 +34,7 @@ function shut() {
     ...{ frame: () => {}, closed: () => {} },
     credit: () => outbox.flush(),
   });
-  const outbox = new Outbox({ link, counts, worked: (to) => worked.push(to) });
+  const outbox = new Outbox({ link, counts, pool, worked: (to) => worked.push(to) });
   const open = (number: number, pattern: string, how: Partial<Seat> = {}) => {
     const { policy = "drop-oldest", maxBytes = MEGABYTE, queue = null } = how;
     const by = "turns" as const;
@@ -51,6 +53,48 @@ interface Seat {
 function parcelOf(subject: string, bytes = 10): Parcel {
   return { subject, format: 2, head: HEAD, body: Buffer.alloc(bytes), isOwned: true };
 }
+
+describe("what waits for clients that share a bound", () => {
+  it("is dropped of who gets more beyond it, but for a megabyte of each, and leaves room when it goes", () => {
+    const pool = new Pool(10 * MEGABYTE);
+    const [greedy, modest] = [shut(pool), shut(pool)];
+    for (const one of [greedy, modest]) one.open(1, "a", { maxBytes: 100 * MEGABYTE });
+    const bytes = MEGABYTE - 100;
+    const deliver = ({ outbox }: typeof greedy, size = bytes): void =>
+      void outbox.deliver(0, parcelOf("a", size), nobody);
+    for (let n = 0; n < 20; n += 1) deliver(greedy);
+    expect(greedy.counts.dropped.oldest).toBe(10);
+    for (let n = 0; n < 3; n += 1) deliver(modest, bytes / 2);
+    expect(modest.counts.dropped.oldest).toBe(1);
+    greedy.outbox.clear();
+    for (let n = 0; n < 5; n += 1) deliver(modest);
+    expect(modest.counts.dropped.oldest).toBe(1);
+  });
+});
+
+describe("retained values that wait for clients that share a bound", () => {
+  it("are counted, and no more are given out beyond it, until they have left", () => {
+    const pool = new Pool(MEGABYTE);
+    const [greedy, modest] = [shut(pool), shut(pool)];
+    const values = new Array<Parcel>(5000).fill(parcelOf("a"));
+    expect([greedy.outbox.answer(1, values), greedy.outbox.answer(2, values)]).toEqual([
+      true,
+      true,
+    ]);
+    expect([greedy.outbox.answer(3, values), modest.outbox.answer(1, values)]).toEqual([
+      false,
+      false,
+    ]);
+    greedy.outbox.clear();
+    expect(modest.outbox.answer(1, values)).toBe(true);
+    modest.link.openWindow(8 * MEGABYTE);
+    modest.outbox.flush();
+    expect([greedy.outbox.answer(3, values), greedy.outbox.answer(4, values)]).toEqual([
+      true,
+      true,
+    ]);
+  });
+});
 
 describe("what waits for a client", () => {
   it("is 64 MiB of all its subscriptions together: then the oldest of all go, and are counted", async () => {

@@ -18,6 +18,8 @@ import type { Guest } from "./guest.ts";
 import { Outbox } from "./outbox.ts";
 
 const EMPTY = Buffer.alloc(0);
+/** Of a single request: its answer will take it along. */
+const CREDIT_WAITS_MS = 5;
 
 export interface ClientPort {
   readonly counts: BusCounts;
@@ -58,7 +60,10 @@ export class Client {
 
   constructor(socket: Duplex, port: ClientPort, guest: Guest | null = null) {
     this.guest = guest;
-    const limits = { windowBytes: DEFAULT_WINDOW_BYTES, longestBytes: DEFAULT_LONGEST_BYTES };
+    const limits = {
+      ...{ windowBytes: DEFAULT_WINDOW_BYTES, longestBytes: DEFAULT_LONGEST_BYTES },
+      creditWaitsMs: CREDIT_WAITS_MS,
+    };
     this.link = new BusLink(socket, limits, {
       frame: (frame) => {
         guest?.throttle.took();
@@ -78,8 +83,7 @@ export class Client {
       },
     });
     this.outbox = new Outbox({
-      link: this.link,
-      counts: port.counts,
+      ...{ link: this.link, counts: port.counts, pool: guest?.pool },
       worked: (to) => port.worked(this, to),
     });
   }

@@ -12,9 +12,12 @@ import { BUS, bareFrame, FETCHED } from "../../link/bus-frames.ts";
 import type { BusLink } from "../../link/bus-link.ts";
 import { FrameError } from "../../link/frames.ts";
 import { bytesOf, type Credit, own, type Parcel } from "./parcel.ts";
+import type { Pool } from "./pool.ts";
 
 /** Questions for retained values that one client may have open. */
 const FETCHES_MAX = 16;
+/** A retained value that waits costs its place: the value itself is kept anyway. */
+const FETCHED_BYTES = 128;
 /** Of all subscriptions together: what waits for one client, whatever each of them may have. */
 const WAITING_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -43,6 +46,8 @@ interface Fetched {
 export interface OutboxPort {
   readonly link: BusLink;
   readonly counts: BusCounts;
+  /** What it shares with others; none unless given. */
+  readonly pool?: Pool | undefined;
   /** One message to a subscription is worked off or dropped. */
   worked(to: number): void;
 }
@@ -100,7 +105,7 @@ export class Outbox {
     if (!this.isFull && this.#offer(to, 0, parcel)) return true;
     if (to !== 0) return this.#wait(to, this.#seats.get(to), parcel, withhold);
     let isTaken = true;
-    for (const seat of this.#listening.search(parcel.subject)) {
+    for (const seat of this.#listening.match(parcel.subject)) {
       isTaken = this.#wait(seat.subscription.number, seat, parcel, withhold) && isTaken;
     }
     return isTaken;
@@ -108,8 +113,10 @@ export class Outbox {
 
   /** Sends retained values, and says when it was all of them. False: too many such questions are open. */
   answer(id: number, parcels: readonly Parcel[]): boolean {
-    if (this.#fetches >= FETCHES_MAX) return false;
+    const { pool } = this.#port;
+    if (this.#fetches >= FETCHES_MAX || pool?.isFull) return false;
     this.#fetches += 1;
+    pool?.add(FETCHED_BYTES * (parcels.length + 1));
     for (const parcel of [...parcels, null]) {
       this.#order += 1;
       this.#fetched.push({ order: this.#order, id, parcel }, 0);
@@ -127,6 +134,7 @@ export class Outbox {
         if (fetched.parcel === null) this.#endFetch(fetched.id);
         else if (!this.#offer(FETCHED, fetched.id, fetched.parcel)) return;
         this.#fetched.shift();
+        this.#port.pool?.add(-FETCHED_BYTES);
       } else {
         if (!item || !this.#offer(item.to, 0, item.parcel)) return;
         item.waiting.shift();
@@ -153,7 +161,7 @@ export class Outbox {
   /** The client is gone, and all that waited for it. */
   clear(): void {
     for (const number of [...this.#seats.keys()]) this.close(number);
-    this.#fetched.clear();
+    this.#port.pool?.add(-FETCHED_BYTES * this.#fetched.clear().length);
   }
 
   #wait(
@@ -176,13 +184,14 @@ export class Outbox {
       return false;
     }
     item.place = this.#line.add(item);
-    this.#waitingBytes += bytes;
+    this.#count(bytes);
     this.#dropBeyondTotal();
     return true;
   }
 
   #dropBeyondTotal(): void {
-    while (this.#waitingBytes > WAITING_MAX_BYTES) {
+    const { pool } = this.#port;
+    while (this.#waitingBytes > WAITING_MAX_BYTES || pool?.isOver(this.#waitingBytes)) {
       const oldest = this.#line.first;
       // It is the first of its own subscription as well.
       oldest?.waiting.shift();
@@ -196,7 +205,12 @@ export class Outbox {
     if (!item.place) return;
     this.#line.remove(item.place);
     item.place = null;
-    this.#waitingBytes -= bytesOf(item.parcel);
+    this.#count(-bytesOf(item.parcel));
+  }
+
+  #count(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#port.pool?.add(bytes);
   }
 
   /** False: its window is spent. What it would not take at all is dropped. */

@@ -20,7 +20,10 @@ export function bytesOf({ subject, head, body }: Parcel): number {
 
 /** To be called before it is kept beyond the frame it came in: a view would keep all that came with it. */
 export function own(parcel: Parcel): void {
-  if (!parcel.isOwned) parcel.body = Buffer.from(parcel.body);
+  if (parcel.isOwned) return;
+  const copy = Buffer.allocUnsafe(parcel.body.length);
+  parcel.body.copy(copy);
+  parcel.body = copy;
   parcel.isOwned = true;
 }
 
