@@ -216,6 +216,11 @@ export const ERRORS = {
     ({ said }) => `The supervisor and this command do not understand each other: ${ended(said)}`,
     "Use the version of Holdfast the supervisor was started with, or restart it with this one.",
   ),
+  HF_ARGUMENT_INVALID: entry<{ argument: string; fault: string }>(
+    EXIT.usage,
+    ({ argument, fault }) => `The command line has a fault: ${argument}: ${ended(fault)}`,
+    "Correct that argument; `holdfast <command> --help` lists what a command takes.",
+  ),
   HF_TIMEOUT: entry<{ action: string; afterMs: number }>(
     EXIT.timeout,
     ({ action, afterMs }) => `No answer to "${action}" within ${afterMs / 1000} seconds.`,
@@ -332,6 +337,12 @@ export const ERRORS = {
       `The request for "${subject}" has failed in ${who}: ${ended(reason)}`,
     "That is an error of the one who answers: `holdfast logs` shows what it wrote.",
   ),
+  HF_BUS_TOO_FEW: entry<{ pattern: string; came: number; wanted: number; afterMs: number }>(
+    EXIT.timeout,
+    ({ pattern, came, wanted, afterMs }) =>
+      `Of ${wanted} messages on "${pattern}" ${came} came within ${afterMs} ms.`,
+    "A subscription hears what is published after it, on subjects its pattern fits. Give it more time with --timeout, or wait without it.",
+  ),
   HF_BUS_QUEUE_NO_MESSAGE: entry<{ queue: string; id: string }>(
     EXIT.failed,
     ({ queue, id }) => `There is no such message with the id "${id}" in the queue "${queue}".`,
@@ -346,13 +357,13 @@ export const ERRORS = {
   HF_BUS_NO_RESPONDERS: entry<{ subject: string }>(
     EXIT.failed,
     ({ subject }) => `Nobody who is ready answers requests for "${subject}".`,
-    "Start what answers them, or correct the subject; with hold the request waits for somebody until its timeout.",
+    "Start what answers them, or correct the subject. A program can have the request wait for somebody, with hold: true.",
   ),
   HF_BUS_WORKER_LOST: entry<{ subject: string; who: string }>(
     EXIT.failed,
     ({ subject, who }) =>
       `${who} was gone before it had answered the request for "${subject}"; whether it did the work is not known.`,
-    "Ask again where the work may be done twice: idempotent: true does that once by itself.",
+    "Ask again where the work may be done twice: with idempotent: true, or --idempotent, that is done once by itself.",
   ),
   HF_BUS_TIMEOUT: entry<{ subject: string; afterMs: number }>(
     EXIT.timeout,
@@ -388,7 +399,7 @@ export const ERRORS = {
   HF_BUS_UNREACHABLE: entry<{ reason: string }>(
     EXIT.notRunning,
     ({ reason }) => `The bus cannot be reached: ${ended(reason)}`,
-    'Run the program under Holdfast, or name the socket of a supervisor that runs: connect("unix:/run/.../bus.sock").',
+    'Run the program under Holdfast, or name the socket of a supervisor that runs: connect("unix:/run/.../bus.sock"), or --connect.',
   ),
   HF_BUS_REFUSED: entry<{ reason: string }>(
     EXIT.permission,
@@ -467,10 +478,17 @@ export const ERRORS = {
     ({ queue, reason }) => `The message for the queue "${queue}" was not stored: ${ended(reason)}`,
     "Have more consumers take the messages, see whether dead letters pile up and purge them, or raise the limit.",
   ),
-  HF_BUS_QUEUE_FAILED: entry<{ action: string; reason: string }>(
+  HF_BUS_QUEUE_FAILED: entry<{ action: string; reason: string; outcome: string }>(
     EXIT.failed,
-    ({ action, reason }) => `The durable queues could not ${action}: ${ended(reason)}`,
-    "Nothing of it was stored. See to the disk the queues lie on, and do it again.",
+    ({ action, reason, outcome }) =>
+      `The durable queues could not ${action}: ${ended(reason)} ${outcome}`.trimEnd(),
+    "See to the disk the queues lie on, and do it again; `dedupe` makes that safe for a message that may be there.",
+  ),
+  HF_BUS_QUEUE_DAMAGED: entry<{ directory: string; reason: string }>(
+    EXIT.failed,
+    ({ directory, reason }) =>
+      `The durable queues in ${directory} were closed: ${ended(reason)} Whether what was asked last is in it is not known.`,
+    "Stop the supervisor and put a copy of the file in its place, or move it away: then the queues begin empty. Have the disk checked.",
   ),
   HF_BUG: entry<{ what: string }>(
     EXIT.bug,

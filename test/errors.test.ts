@@ -18,6 +18,7 @@ function detailsWith(said: string, lines: readonly string[], nothing: boolean): 
     ...{ signal: "SIGX", step: "systemctl", afterMs: 1500 },
     ...{ subject: "a.b", who: "Worker 7", call: "bus.publish()", option: "key", fault: said },
     ...{ bytes: 2, times: 7, limitBytes: 1, queue: "mails", id: "7", attempt: 3 },
+    ...{ argument: "--key", pattern: "a.>", wanted: 3, came: 1 },
     ...{ ...words, lastOutput: lines, faults: [{ path: "name", message: said }] },
   };
 }

@@ -202,8 +202,7 @@ export interface Bus {
   readonly queues: BusQueues;
   /**
    * Resolves when this process holds the name, as the only one of all: first come, first served. It is not
-   * re-entrant. Rejects with HF_BUS_LOCKED after the timeout and in a process that drains, HF_BUS_OVERLOADED, or the
-   * signal's reason.
+   * re-entrant. Rejects with HF_BUS_LOCKED after the timeout, HF_BUS_OVERLOADED, or the signal's reason.
    */
   lock(name: string, options?: LockOptions): Promise<Lock>;
   /**
@@ -218,8 +217,8 @@ export interface Bus {
   /** Gives back what removes the listener. */
   on<Name extends keyof BusEvents>(event: Name, listener: BusEvents[Name]): () => void;
   /**
-   * Takes no new subscriptions, lets handlers and requests end, sends what waits, and disconnects. For good;
-   * publishing and asking end with it.
+   * Takes no new subscriptions and waits for no more locks, lets handlers and requests end, sends what waits, and
+   * disconnects. For good; publishing and asking end with it.
    */
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

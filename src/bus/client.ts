@@ -42,9 +42,8 @@ import { queueCalls } from "./queues.ts";
 import { Session } from "./session.ts";
 import { createState } from "./state.ts";
 import type { Wanted } from "./subscriptions.ts";
-import type { Asking } from "./terms.ts";
+import { type Asking, REQUEST_TIMEOUT_MS } from "./terms.ts";
 
-const REQUEST_TIMEOUT_MS = 5000;
 const CLOSE_TIMEOUT_MS = 5000;
 const REPLIES_AT_ONCE = 64;
 
@@ -185,9 +184,9 @@ export class BusClient implements Bus {
     return this.#session.isHopeful;
   }
 
-  /** Resolves when the connection is there. Rejects when the first try fails. */
-  opened(): Promise<void> {
-    return this.#session.opened();
+  /** Resolves when the connection is there. Rejects when the first try fails, and with the signal's reason. */
+  opened(signal?: AbortSignal): Promise<void> {
+    return this.#session.opened(signal);
   }
 
   /** Takes no more of what others could do, and resolves when what it has of it is done. The bus goes on otherwise. */

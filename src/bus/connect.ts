@@ -33,6 +33,8 @@ export interface ConnectOptions {
   readonly balance?: "one" | "all";
   /** What waits for a connection fails after so long, 10 s unless given; it is still tried. */
   readonly unreachableAfter?: Duration;
+  /** Ends the waiting for the first connection: `connect()` rejects with its reason, and nothing is tried any more. */
+  readonly signal?: AbortSignal;
 }
 
 const OPTIONS = {
@@ -46,7 +48,8 @@ const PROBE = { everyMs: 15_000, withinMs: 10_000 };
 /**
  * Connects to a supervisor's bus: `unix:/run/.../bus.sock` or the path alone, or `tls://host:port` with `psk` or
  * `cert`, `key` and `ca`; or to one or all of several. Resolves when a supervisor has said hello; a connection that
- * is lost later comes again by itself. Rejects with HF_BUS_UNREACHABLE, HF_BUS_REFUSED or HF_BUS_OPTION_INVALID.
+ * is lost later comes again by itself. Rejects with HF_BUS_UNREACHABLE, HF_BUS_REFUSED, HF_BUS_OPTION_INVALID, or the
+ * signal's reason.
  */
 export async function connect(
   url: string | readonly string[],
@@ -57,8 +60,10 @@ export async function connect(
     name,
     balance = "one",
     unreachableAfter,
+    signal,
     ...given
   } = readOptions("connect()", OPTIONS, options);
+  signal?.throwIfAborted();
   const addresses = await addressesOf(places, given);
   const target = (...some: readonly DialAddress[]): BusTarget => ({
     ...{ addresses: some, hello: name === undefined ? {} : { name } },
@@ -70,7 +75,7 @@ export async function connect(
       ? await spreadOver(addresses.map((address) => new BusClient(() => target(address))))
       : new BusClient(() => target(...addresses));
   try {
-    await bus.opened();
+    await bus.opened(signal);
   } catch (error) {
     await bus.close();
     throw error;

@@ -86,11 +86,20 @@ export class Connection {
     return null;
   }
 
-  /** Resolves when the connection is there. Rejects when the next try fails, of several addresses a whole round. */
-  opened(): Promise<void> {
+  /**
+   * Resolves when the connection is there. Rejects when the next try fails, of several addresses a whole round, or
+   * with the signal's reason; then it is still tried.
+   */
+  opened(signal?: AbortSignal): Promise<void> {
     if (this.open()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#waiting.push((error) => (error === null ? resolve() : reject(error)));
+      const aborted = (): void => reject(signal?.reason);
+      signal?.addEventListener("abort", aborted, { once: true });
+      this.#waiting.push((error) => {
+        signal?.removeEventListener("abort", aborted);
+        if (error === null) resolve();
+        else reject(error);
+      });
     });
   }
 

@@ -41,7 +41,12 @@ function ofQueues({ code }: Told, head: BusFrame["head"]): Error | null {
   const isKnown = String(code).startsWith("HF_BUS_QUEUE_") && Object.hasOwn(ERRORS, String(code));
   const { details } = head ?? {};
   if (!isKnown || typeof details !== "object" || details === null) return null;
-  return own(code as "HF_BUS_QUEUE_FULL", details as { queue: string; reason: string });
+  try {
+    return own(code as "HF_BUS_QUEUE_FULL", details as { queue: string; reason: string });
+  } catch {
+    // Another version of Holdfast has other details: its own message is told then.
+    return null;
+  }
 }
 
 /** "worker 7 (api, slot 2)". */

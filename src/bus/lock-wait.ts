@@ -102,7 +102,7 @@ export class LockWait implements Parcel, Awaited {
     const error = errorOf(frame, name);
     const isLate = error instanceof HoldfastError && error.code === "HF_BUS_LOCKED";
     if (!isLate || timeoutMs === 0) return error;
-    const reason = `${String(frame.head?.message)}, and has not released it within ${timeoutMs} ms`;
+    const reason = `${String(frame.head?.message)}, still after waiting ${timeoutMs} ms`;
     return new HoldfastError("HF_BUS_LOCKED", { name, reason });
   }
 

@@ -13,7 +13,6 @@ export class Locks implements Part {
   readonly #port: PartPort;
   readonly #held = new Map<number, HeldLock>();
   readonly #waits = new Set<LockWait>();
-  #isLeaving = false;
 
   constructor(port: PartPort) {
     this.#port = port;
@@ -24,7 +23,6 @@ export class Locks implements Part {
     checkSubject(name, "write");
     const { timeout: timeoutMs, signal } = readOptions("bus.lock()", LOCK, options);
     const link = this.#port.useWhileOpen("lock");
-    if (this.#isLeaving) throw this.#notGiven(name);
     if (signal?.aborted) throw signal.reason;
     const number = this.#port.number();
     return new Promise<Lock>((resolve, reject) => {
@@ -75,18 +73,17 @@ export class Locks implements Part {
     this.#lose(isClosed ? "the bus of this process was closed" : error.message);
   }
 
-  /** What is done under locks ends with them; they are no work by themselves. */
-  async drain(): Promise<void> {
-    this.#isLeaving = true;
-    for (const wait of [...this.#waits]) wait.cancel(this.#notGiven(wait.subject));
+  /**
+   * What is done under locks ends with them; they are no work by themselves. Requests that a process still has while
+   * it drains may need more of them.
+   */
+  async drain(isClosing: boolean): Promise<void> {
+    if (!isClosing) return;
+    const error = new HoldfastError("HF_BUS_CLOSED", { action: "lock" });
+    for (const wait of [...this.#waits]) wait.cancel(error);
   }
 
   #lose(reason: string): void {
     for (const held of [...this.#held.values()]) held.lose(reason);
-  }
-
-  #notGiven(name: string): HoldfastError {
-    const reason = "this process drains or leaves the bus, and is given none";
-    return new HoldfastError("HF_BUS_LOCKED", { name, reason });
   }
 }

@@ -93,7 +93,7 @@ export const STATE = { headers, encoding };
 export const LOCK = { timeout: duration(0), signal };
 export const LEADER = {};
 export const CLOSE = { timeout };
-export const CONNECT = { name: shortText };
+export const CONNECT = { name: shortText, signal };
 
 /** The options of a call by their kinds. Throws HF_BUS_OPTION_INVALID. */
 export function readOptions<Kinds extends Readonly<Record<string, Kind<unknown>>>>(

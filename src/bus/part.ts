@@ -45,6 +45,9 @@ export interface Part {
   unreachable(error: HoldfastError): void;
   /** There will be no connection any more. */
   fail(error: HoldfastError): void;
-  /** The process drains or closes: takes nothing more, and resolves when what is at work has ended. */
-  drain(): Promise<void>;
+  /**
+   * The process drains, or closes its bus: takes nothing more of what others could do, and resolves when what is at
+   * work has ended.
+   */
+  drain(isClosing: boolean): Promise<void>;
 }

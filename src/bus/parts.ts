@@ -41,7 +41,7 @@ export class Parts {
     for (const part of this.#parts) part.fail(error);
   }
 
-  async drain(): Promise<void> {
-    await Promise.all(this.#parts.map((part) => part.drain()));
+  async drain(isClosing: boolean): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.drain(isClosing)));
   }
 }

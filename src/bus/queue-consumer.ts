@@ -29,8 +29,9 @@ export class Consumer {
   readonly queue: string;
   /** At work, or their end is not with the supervisor yet. */
   readonly has = new Map<string, Leased>();
-  /** The supervisor has had it once. */
-  isMade = false;
+  /** It wants nothing more, */
+  isStopping = false;
+  /** and nothing more comes. */
   isStopped = false;
   readonly #head: ConsumerTerms["head"];
   readonly #lane: Lane<Leased>;
@@ -55,7 +56,7 @@ export class Consumer {
   /** How the supervisor is told of it, also over a new connection: what it has stays with it. */
   frame(id: number): OutgoingFrame {
     const holding = [...this.has.values()].map(({ claim }) => claim);
-    const concurrency = this.isStopped ? 0 : this.#head.concurrency;
+    const concurrency = this.isStopping ? 0 : this.#head.concurrency;
     const head = { ...this.#head, concurrency, ...(holding.length > 0 ? { holding } : {}) };
     return { ...frameOf(BUS.consume, id, this.queue, head), to: this.number };
   }
@@ -71,6 +72,7 @@ export class Consumer {
   }
 
   stopped(): void {
+    this.isStopped = true;
     for (const tell of this.#onStopped.splice(0)) tell();
   }
 }

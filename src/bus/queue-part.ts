@@ -31,8 +31,10 @@ export class QueuePart implements Part {
   #onIdle: (() => void)[] = [];
   /** The process stays for consumers. */
   #isKept = true;
-  /** There was no connection for too long, or there will be none: nobody takes the end of what is at work. */
+  /** There was no connection for long: what is at work may be given to others, */
   #isCutOff = false;
+  /** and there will be none any more. */
+  #isGone = false;
 
   constructor(port: PartPort) {
     this.#port = port;
@@ -101,23 +103,25 @@ export class QueuePart implements Part {
 
   down(): void {
     for (const consumer of [...this.#consumers.values()]) {
-      consumer.stopped();
-      this.#tidy(consumer);
+      if (consumer.isStopping) this.#stopped(consumer);
     }
   }
 
   unreachable(error: HoldfastError): void {
-    this.#cutOff(error);
+    this.#isCutOff = true;
+    this.#cancelAll(error);
     for (const consumer of [...this.#unmade.keys()]) this.#refused(consumer, error);
   }
 
   fail(error: HoldfastError): void {
-    this.#cutOff(error);
+    this.#isGone = true;
+    this.#cancelAll(error);
     for (const consumer of [...this.#consumers.values()]) this.#refused(consumer, error);
   }
 
   async drain(): Promise<void> {
     this.#letGo();
+    this.#dropEnds();
     if (this.#consumers.size === 0) return;
     // What says that this process leaves is said first: then nothing more is on its way when this is answered.
     await null;
@@ -135,33 +139,29 @@ export class QueuePart implements Part {
   }
 
   #stop(consumer: Consumer): Promise<void> {
+    if (this.#consumers.get(consumer.number) !== consumer) return Promise.resolve();
     const { link } = this.#port;
-    const isThere = this.#consumers.get(consumer.number) === consumer;
-    if (!isThere || (consumer.isStopped && !link)) return Promise.resolve();
     const stopped = consumer.whenStopped();
-    if (!consumer.isStopped) {
-      consumer.isStopped = true;
-      if (link) this.#tell(consumer, link);
-    }
-    if (!link) {
-      consumer.stopped();
-      this.#tidy(consumer);
-    }
+    consumer.isStopping = true;
+    if (link) this.#tell(consumer, link);
+    else this.#stopped(consumer);
     return stopped;
   }
 
+  #stopped(consumer: Consumer): void {
+    consumer.stopped();
+    this.#tidy(consumer);
+  }
+
   #tell(consumer: Consumer, link: BusLink): void {
-    const { isStopped } = consumer;
+    const { isStopping } = consumer;
     say(this.#port, link, consumer.frame(this.#port.number()), (frame) => {
-      if (frame.kind === BUS.failure) this.#refused(consumer, errorOf(frame, consumer.queue));
-      else {
-        consumer.isMade = true;
-        this.#unmade.get(consumer)?.resolve();
-        this.#unmade.delete(consumer);
-      }
-      if (!isStopped) return;
-      consumer.stopped();
-      this.#tidy(consumer);
+      // One that is to be stopped goes on being given messages then, and has to end them.
+      if (frame.kind === BUS.failure)
+        return this.#refused(consumer, errorOf(frame, consumer.queue));
+      this.#unmade.get(consumer)?.resolve();
+      this.#unmade.delete(consumer);
+      if (isStopping) this.#stopped(consumer);
     });
   }
 
@@ -170,7 +170,7 @@ export class QueuePart implements Part {
     const unmade = this.#unmade.get(consumer);
     this.#unmade.delete(consumer);
     if (unmade) unmade.reject(error);
-    if (unmade || this.#isCutOff) return this.#forget(consumer);
+    if (unmade || this.#isGone) return this.#forget(consumer);
     this.#port.events.failed(error, { subject: consumer.queue, from: NOBODY, headers: {} });
     later(() => {
       const { link } = this.#port;
@@ -180,8 +180,13 @@ export class QueuePart implements Part {
 
   /** A handler has ended. */
   #worked(consumer: Consumer, leased: Leased): void {
-    if (this.#isCutOff) this.#over(consumer, leased);
+    if (this.#isInVain) this.#over(consumer, leased);
     else this.#settle(consumer, leased);
+  }
+
+  /** Nobody takes the end of what is at work, or it is not waited for: this process leaves. */
+  get #isInVain(): boolean {
+    return this.#isGone || (this.#isCutOff && !this.#isKept);
   }
 
   /** Tells the supervisor how it has ended, if it has; without a connection that is done with the next one. */
@@ -205,12 +210,18 @@ export class QueuePart implements Part {
     });
   }
 
-  /** The supervisor has given what is at work to others, or will. */
-  #cutOff(error: HoldfastError): void {
-    this.#isCutOff = true;
+  /** The supervisor may give what is at work to others; how it ends is said all the same, when there is one again. */
+  #cancelAll(error: HoldfastError): void {
+    for (const consumer of this.#consumers.values()) {
+      for (const leased of consumer.has.values()) leased.cancel(error.message);
+    }
+    this.#dropEnds();
+  }
+
+  #dropEnds(): void {
+    if (!this.#isInVain) return;
     for (const consumer of [...this.#consumers.values()]) {
       for (const leased of [...consumer.has.values()]) {
-        leased.cancel(error.message);
         if (leased.end !== null) this.#over(consumer, leased);
       }
     }
@@ -226,7 +237,7 @@ export class QueuePart implements Part {
     for (const tell of this.#onIdle.splice(0)) tell();
   }
 
-  /** Forgets one that is stopped and has nothing. */
+  /** Forgets one that has nothing and to which nothing more comes. */
   #tidy(consumer: Consumer): void {
     if (consumer.isStopped && consumer.has.size === 0) this.#forget(consumer);
   }

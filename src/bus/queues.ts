@@ -72,19 +72,28 @@ async function consume(
 function queuesOf(part: QueuePart): BusQueues {
   return {
     async list() {
-      const { queues } = await part.manage("", { what: "list" });
-      return queues as readonly QueueSummary[];
+      const all: QueueSummary[] = [];
+      for (;;) {
+        const after = all.at(-1)?.queue;
+        const { queues, more } = await part.manage("", given({ what: "list", after }));
+        all.push(...(queues as readonly QueueSummary[]));
+        if (more !== true || all.at(-1)?.queue === after) return all;
+      }
     },
     async peek(queue, options) {
       checkSubject(queue, "write");
       const { state = "ready", limit = DEFAULT_PEEKED } = readOptions(
         ...(["bus.queues.peek()", PEEK, options] as const),
       );
-      const { messages } = await part.manage(queue, { what: "peek", state, limit });
-      return (messages as readonly Peeked[]).map(({ body, ...rest }) => ({
-        ...rest,
-        body: Buffer.from(body, "base64"),
-      }));
+      const all: Peeked[] = [];
+      for (;;) {
+        const skip = all.length;
+        const place = { limit: limit - skip, skip };
+        const { messages, more } = await part.manage(queue, { what: "peek", state, ...place });
+        all.push(...(messages as readonly Peeked[]));
+        if (more !== true || all.length === skip || all.length >= limit) break;
+      }
+      return all.map(({ body, ...rest }) => ({ ...rest, body: Buffer.from(body, "base64") }));
     },
     async retry(queue, options) {
       checkSubject(queue, "write");

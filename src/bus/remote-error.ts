@@ -44,7 +44,8 @@ export function tellError(error: unknown, depth = 0): ToldError {
     return {
       name: cut(String(error.name)),
       message: cut(String(error.message)),
-      ...(typeof code === "string" || typeof code === "number" ? { code } : {}),
+      ...(typeof code === "string" ? { code: cut(code) } : {}),
+      ...(typeof code === "number" ? { code } : {}),
       ...(typeof error.stack === "string" && depth === 0 ? { stack: cut(error.stack) } : {}),
       ...(hasCause ? { cause: tellError(error.cause, depth + 1) } : {}),
     };

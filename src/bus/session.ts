@@ -129,10 +129,10 @@ export class Session implements PartPort {
     await this.run({ frame, subject: "flush", action: "the flush", isConfirmed: true }, link);
   }
 
-  async opened(): Promise<void> {
+  async opened(signal?: AbortSignal): Promise<void> {
     this.keepAlive.hold();
     try {
-      await this.#connection.opened();
+      await this.#connection.opened(signal);
     } finally {
       this.keepAlive.release();
     }
@@ -175,7 +175,7 @@ export class Session implements PartPort {
 
   /** Resolves when nothing more is shared out to this process, and what it had of it is done. */
   async #endWork(): Promise<void> {
-    const parts = this.#parts.drain();
+    const parts = this.#parts.drain(this.#phase === "closing");
     await this.#leaving.ask(this.link);
     await Promise.all([this.subscriptions.whenIdle(), parts]);
   }

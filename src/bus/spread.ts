@@ -31,9 +31,8 @@ import type {
 } from "./queue-api.ts";
 import { merged } from "./spread-gather.ts";
 import { Standing } from "./standing.ts";
+import { REQUEST_TIMEOUT_MS } from "./terms.ts";
 import { Turns } from "./turns.ts";
-
-const REQUEST_TIMEOUT_MS = 5000;
 
 /** Nothing was sent. */
 const UNSENT: ReadonlySet<string> = new Set(["HF_BUS_UNREACHABLE", "HF_BUS_REFUSED"]);
@@ -71,9 +70,10 @@ export class SpreadBus implements Bus {
     };
   }
 
-  /** Resolves when each was tried and there is a connection to one. Rejects where there is none. */
-  async opened(): Promise<void> {
-    const tries = await Promise.allSettled(this.#clients.map((client) => client.opened()));
+  /** Resolves when each was tried and there is a connection to one. Rejects where there is none, or as aborted. */
+  async opened(signal?: AbortSignal): Promise<void> {
+    const tries = await Promise.allSettled(this.#clients.map((client) => client.opened(signal)));
+    signal?.throwIfAborted();
     if (tries.some(({ status }) => status === "fulfilled")) return;
     const errors = tries.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
     throw errors.find(({ code }) => code !== "HF_BUS_REFUSED") ?? errors[0];
@@ -133,10 +133,12 @@ export class SpreadBus implements Bus {
     data?: unknown,
     options?: GatherOptions,
   ): Promise<Gathered<Answer>> {
-    readOptions("bus.gather()", GATHER, options);
+    const { signal } = readOptions("bus.gather()", GATHER, options);
     const present = this.#turns.present();
     const asked = present.map((client) => client.gather<Answer>(subject, data, options));
-    return merged(await Promise.allSettled(asked));
+    const settled = await Promise.allSettled(asked);
+    signal?.throwIfAborted();
+    return merged(settled);
   }
 
   /** Where the same `key`, or `dedupe`, is to mean the same message, it has to be the same store. */

@@ -46,6 +46,7 @@ export class Standing {
       await this.end();
       throw error;
     }
+    for (const { done } of tries) this.#watch(done);
   }
 
   /** Resolves when it is ended on all. */
@@ -72,9 +73,13 @@ export class Standing {
   }
 
   #later(client: BusClient): void {
-    if (this.#made.has(client) || this.#over) return;
-    this.#on(client).catch((error: unknown) => {
-      if (!isAway(error)) this.#ports.failed(error);
+    if (!this.#made.has(client) && !this.#over) this.#watch(this.#on(client));
+  }
+
+  /** Nobody waits for it: what is wrong with it is told. */
+  #watch(made: Promise<End>): void {
+    made.catch((error: unknown) => {
+      if (!this.#over && !isAway(error)) this.#ports.failed(error);
     });
   }
 }

@@ -4,6 +4,9 @@ import type { Head } from "../link/bus-frames.ts";
 import type { BusEncoding } from "./api.ts";
 import type { QuestionPorts } from "./question.ts";
 
+/** Of requests, and of asking all. */
+export const REQUEST_TIMEOUT_MS = 5000;
+
 export interface Publishing {
   readonly head: Head;
   readonly encoding: BusEncoding | undefined;

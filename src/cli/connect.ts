@@ -17,10 +17,13 @@ export function homeOf(flags: Record<string, unknown>): Home {
   return homeAt(typeof flags.home === "string" ? flags.home : undefined, process.env);
 }
 
-/** The supervisor of a home, null when none runs there. Throws HF_SUPERVISOR_UNREACHABLE. */
-export async function findSupervisor(home: Home): Promise<ControlClient | null> {
+/** The supervisor of a home, null when none runs there. Throws HF_SUPERVISOR_UNREACHABLE, or the signal's reason. */
+export async function findSupervisor(
+  home: Home,
+  signal?: AbortSignal,
+): Promise<ControlClient | null> {
   const dial = (): Promise<ControlClient | null> =>
-    withUnixPath(home.socket, (path) => connectControl(path, version()));
+    withUnixPath(home.socket, (path) => connectControl(path, version(), signal));
   let client = await dial();
   if (!client && existsSync(home.pidFile)) {
     const { awaitOwner } = await import("./unanswered.ts");
@@ -36,8 +39,8 @@ export async function findSupervisor(home: Home): Promise<ControlClient | null> 
 }
 
 /** The same, for commands that need one. Throws HF_NO_SUPERVISOR. */
-export async function needSupervisor(home: Home): Promise<ControlClient> {
-  const client = await findSupervisor(home);
+export async function needSupervisor(home: Home, signal?: AbortSignal): Promise<ControlClient> {
+  const client = await findSupervisor(home, signal);
   if (!client) throw new HoldfastError("HF_NO_SUPERVISOR", { home: home.directory });
   return client;
 }

@@ -42,7 +42,7 @@ export interface DialEvents {
   up(link: BusLink, hello: Head): void;
   /** There is no connection, or not any more; the next try is in `retryInMs`, 0: of the next address, at once. */
   down(reason: string, error: Error | null, retryInMs: number): void;
-  /** The other side does not want us, or speaks another protocol, at each address: nothing is tried any more. */
+  /** No address wants us, or each speaks another protocol, and none is to be tried again: that was all. */
   refused(error: BusRefusal): void;
   frame(frame: BusFrame, link: BusLink): void;
   /** An `offer` was refused, and the window has opened since. */
@@ -111,7 +111,7 @@ class Dialler implements Dialled {
 
   #try(): void {
     this.#retryTimer = null;
-    const address = this.#addresses.current as DialAddress;
+    const address = this.#addresses.next(performance.now());
     let socket: Duplex;
     try {
       socket = address.connect();
@@ -207,8 +207,8 @@ class Dialler implements Dialled {
 
   /** Null: nobody is left who could be tried. */
   #afterRefusal(): number | null {
-    this.#addresses.refused();
-    return this.#addresses.current === null ? null : 0;
+    const { random = Math.random } = this.#options;
+    return this.#addresses.refused(performance.now(), random());
   }
 
   #afterFailure(): number {

@@ -1,8 +1,9 @@
 /** Which of several addresses is tried next, and whether at once: one after the other, in rounds. Pure. */
 
 export class Round {
-  /** Places in the list of addresses, those that refuse left out. */
+  /** Places in the list of addresses, those that refuse or rest left out. */
   readonly #live: number[];
+  readonly #resting: { readonly place: number; readonly until: number }[] = [];
   #at: number;
   /** In a row. */
   #failures = 0;
@@ -13,7 +14,7 @@ export class Round {
     this.#at = Math.floor(random * size);
   }
 
-  /** The place of the address whose turn it is; null: all have refused. */
+  /** The place of the address whose turn it is; null: all have refused, or rest. */
   get current(): number | null {
     return this.#live[this.#at] ?? null;
   }
@@ -38,5 +39,26 @@ export class Round {
   refused(): void {
     this.#live.splice(this.#at, 1);
     if (this.#at >= this.#live.length) this.#at = 0;
+  }
+
+  /** The same, but until then only. */
+  rest(until: number): void {
+    const place = this.current;
+    if (place !== null) this.#resting.push({ place, until });
+    this.refused();
+  }
+
+  /** When the first of those that rest is to be tried again; null: none rests. */
+  get restsUntil(): number | null {
+    const first = this.#resting.map(({ until }) => until).sort((one, other) => one - other)[0];
+    return first ?? null;
+  }
+
+  /** Those that have rested long enough by `now` have their turns again, after the others. */
+  wake(now: number): void {
+    for (const one of this.#resting.filter(({ until }) => until <= now)) {
+      this.#resting.splice(this.#resting.indexOf(one), 1);
+      this.#live.push(one.place);
+    }
   }
 }

@@ -14,6 +14,8 @@ import type { DialAddress } from "./bus-addresses.ts";
 import { BusRefusal } from "./bus-refusal.ts";
 
 const KEEP_ALIVE_AFTER_MS = 15_000;
+/** Alerts of a handshake prove nothing: whoever is on the way must not end a client for good by one. */
+const REST_MS = 60_000;
 
 /**
  * With a key of both sides, and nothing but that: TLS 1.3 agrees on it with these hashes only (Node 20.20, 22.23, 24.21
@@ -24,6 +26,14 @@ const PSK_CIPHERS = [
   ...["TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"],
   ...["ECDHE-PSK-CHACHA20-POLY1305", "ECDHE-PSK-AES256-CBC-SHA384", "ECDHE-PSK-AES128-CBC-SHA256"],
   ...["DHE-PSK-CHACHA20-POLY1305", "DHE-PSK-AES256-GCM-SHA384", "DHE-PSK-AES128-GCM-SHA256"],
+].join(":");
+
+/** With certificates: of Node's own list what has such a key exchange, and seals what it encrypts. */
+export const CERTIFICATE_CIPHERS = [
+  ...["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"],
+  ...["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"],
+  ...["ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"],
+  ...["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"],
 ].join(":");
 
 export interface SharedKey {
@@ -49,7 +59,9 @@ export type Proof =
 export function proofOf(given: SharedKey | Certificates): Proof {
   if ("identity" in given) return { psk: given };
   const { cert, key, ca } = given;
-  const context = createSecureContext({ cert, key, ca, minVersion: "TLSv1.2" });
+  const context = createSecureContext({
+    ...{ cert, key, ca, minVersion: "TLSv1.2", ciphers: CERTIFICATE_CIPHERS },
+  });
   return { certificates: given, context };
 }
 
@@ -65,6 +77,7 @@ export function tlsAddress(host: string, port: number, proof: Proof): DialAddres
       return socket;
     },
     securedBy: "secureConnect",
+    restMs: REST_MS,
     refusal: (error, connection) => refusalIn(error, connection, name),
   };
 }

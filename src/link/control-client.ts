@@ -39,16 +39,28 @@ interface Pending {
 
 /**
  * Connects to the socket; null where nobody listens. Rejects with HF_PROTOCOL when the two do not
- * understand each other, HF_SUPERVISOR_SILENT, or what the system says.
+ * understand each other, HF_SUPERVISOR_SILENT, what the system says, or the signal's reason.
  */
-export async function connectControl(path: string, version: string): Promise<ControlClient | null> {
+export async function connectControl(
+  path: string,
+  version: string,
+  signal?: AbortSignal,
+): Promise<ControlClient | null> {
+  signal?.throwIfAborted();
   const socket = await dial(path);
   if (!socket) return null;
   const client = new Client(socket);
   socket.write(
     encodeFrame(KIND.hello, { protocol: PROTOCOL, version, pid: process.pid } satisfies Hello),
   );
-  await client.greeted;
+  const giveUp = (): void => client.giveUp(signal?.reason);
+  signal?.addEventListener("abort", giveUp, { once: true });
+  if (signal?.aborted) giveUp();
+  try {
+    await client.greeted;
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
   return client;
 }
 
@@ -142,6 +154,11 @@ class Client implements ControlClient {
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  /** Before it has been greeted. */
+  giveUp(reason: Error): void {
+    this.#fail(reason);
   }
 
   #read(chunk: Buffer): void {

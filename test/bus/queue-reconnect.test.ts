@@ -6,9 +6,13 @@ import type { Bus } from "../../src/bus/api.ts";
 import type { BusClient } from "../../src/bus/client.ts";
 import { connect } from "../../src/bus/connect.ts";
 import { createWorkerBus } from "../../src/bus/worker-bus.ts";
+import { BUS } from "../../src/link/bus-frames.ts";
 import { until } from "../support/until.ts";
+import { clientOf, puppet } from "./puppet.ts";
 import { proxyTo, serveQueues } from "./queue-served.ts";
 import { atEnd, codeOf, deferred, type Served } from "./served.ts";
+
+const EMPTY = { format: 0, id: 0, body: Buffer.alloc(0) };
 
 async function client(path: string): Promise<Bus> {
   const made = await connect(path);
@@ -111,6 +115,42 @@ describe("a connection that is lost", () => {
     ]);
     expect(work.errors).toEqual([]);
   });
+
+  it("takes nothing either where the supervisor was away for long, and the handler has ended meanwhile", async () => {
+    const served = serveQueues();
+    const one = await served.client({ unreachableAfter: 100 });
+    const work = await gated(one);
+    await one.enqueue("jobs", 1);
+    await work.began;
+    await served.stop();
+    const isAway = async () => (await codeOf(one.flush())) === "HF_BUS_UNREACHABLE";
+    await until(isAway, { what: "the wait for a connection to be over" });
+    work.open();
+    await new Promise(setImmediate);
+    const up = upAgain(one);
+    served.start();
+    await up;
+    // In their order: what comes again comes before it.
+    await one.enqueue("jobs", 2);
+    await until(() => work.attempts.length > 1, { what: "the next message" });
+    expect(work.attempts).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
+    expect(work.errors).toEqual([]);
+  });
+
+  it("does not keep a process that drains then from its end", async () => {
+    const served = serveQueues();
+    const { own, drain } = worker(served);
+    const work = await gated(own);
+    await own.enqueue("jobs", 1);
+    await work.began;
+    await served.stop();
+    const drained = drain();
+    work.open();
+    await drained;
+  }, 30_000);
 
   it("stores a message once that is said again, and its publisher gets its answer", async () => {
     const served = serveQueues();
@@ -266,6 +306,65 @@ describe("who leaves", () => {
     await until(async () => (await other.queues.list())[0]?.leased === 0, { what: "its end" });
     expect(await other.queues.list()).toMatchObject([{ ready: 1 }]);
     expect(work.attempts).toEqual([[1, 1]]);
+  });
+
+  it("by stopping ends also what was on its way then", async () => {
+    let settling = 0;
+    const lease = (to: number, message: string) => {
+      const head = { message, attempt: 1, store: "s", timeoutMs: 60_000 };
+      return { ...EMPTY, kind: BUS.lease, to, subject: "jobs", head };
+    };
+    const there = await puppet({
+      heard({ kind, id, to, head }, { send, link }) {
+        const answer = { id, head: { stood: true } };
+        if (kind === BUS.settle && head?.message === "1") settling = id;
+        else if (kind === BUS.settle) send(BUS.done, answer);
+        else if (kind === BUS.consume && head?.concurrency !== 0) {
+          send(BUS.done, { id });
+          link.offer(lease(to, "1"));
+        } else if (kind === BUS.consume) {
+          // The first is written down, the second handed out, and only then it is heard that nothing more is wanted.
+          send(BUS.done, { ...answer, id: settling });
+          link.offer(lease(to, "2"));
+          send(BUS.done, { id });
+        }
+      },
+    });
+    const own = clientOf(there.path);
+    const taken: string[] = [];
+    const consumer = await own.consume("jobs", (_data, { id }) => void taken.push(id));
+    await there.frame(BUS.settle);
+    await consumer.stop();
+    const isSettled = () =>
+      there.frames.some(({ kind, head }) => kind === BUS.settle && head?.message === "2");
+    await until(isSettled, { what: "the end of the second" });
+    expect(taken).toEqual(["1", "2"]);
+  });
+
+  it("by stopping is stopped only when the supervisor can do it, and ends what still comes", async () => {
+    let stops = 0;
+    const there = await puppet({
+      heard({ kind, id, to, head }, { send, link }) {
+        if (kind === BUS.settle) return send(BUS.done, { id, head: { stood: true } });
+        if (kind !== BUS.consume) return;
+        const isStop = head?.concurrency === 0;
+        if (isStop) stops += 1;
+        if (!isStop || stops > 1) return send(BUS.done, { id });
+        const details = { queue: "jobs", reason: "the disk is full" };
+        send(BUS.failure, { id, head: { code: "HF_BUS_QUEUE_FAILED", details } });
+        const lease = { message: "1", attempt: 1, store: "s", timeoutMs: 60_000 };
+        link.offer({ ...EMPTY, kind: BUS.lease, to, subject: "jobs", head: lease });
+      },
+    });
+    const own = clientOf(there.path);
+    const errors: unknown[] = [];
+    own.on("error", (error) => errors.push(error));
+    const taken: string[] = [];
+    const consumer = await own.consume("jobs", (_data, { id }) => void taken.push(id));
+    await consumer.stop();
+    expect([stops, taken]).toEqual([2, ["1"]]);
+    expect(await there.frame(BUS.settle)).toMatchObject({ head: { message: "1", how: "done" } });
+    expect(errors).toMatchObject([{ code: "HF_BUS_QUEUE_FAILED" }]);
   });
 
   it("by closing waits for what is at work, and takes nothing more", async () => {

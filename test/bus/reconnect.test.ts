@@ -1,5 +1,10 @@
 /** What the client does when its connection is not there, or ends. */
 
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { BusClient } from "../../src/bus/client.ts";
 import { connect } from "../../src/bus/connect.ts";
@@ -8,13 +13,11 @@ import { bus } from "../../src/bus.ts";
 import { BUS } from "../../src/link/bus-frames.ts";
 import { until } from "../support/until.ts";
 import { clientOf, puppet } from "./puppet.ts";
-import { codeOf, deferred, rejection, serve } from "./served.ts";
+import { atEnd, codeOf, deferred, rejection, serve } from "./served.ts";
 
-/** Nothing is under way: to close waits for that, as the process would. */
+/** Nothing is under way: to close waits for that, as the process would, here for longer than a test may last. */
 async function expectFree(client: BusClient): Promise<void> {
-  const began = performance.now();
-  await client.close({ timeout: "10s" });
-  expect(performance.now() - began).toBeLessThan(5000);
+  await client.close({ timeout: "1h" });
 }
 
 describe("a connection that is lost", () => {
@@ -107,6 +110,26 @@ describe("a connection that is lost", () => {
     await there.listen();
     await up.promise;
     await expectFree(client);
+  });
+
+  it("is none because of an error that a newer supervisor says in another way", async () => {
+    const there = await puppet({
+      heard({ kind, id }, { send }) {
+        const head = {
+          name: "HoldfastError",
+          code: "HF_BUS_QUEUE_FAILED",
+          message: "no more room",
+        };
+        if (kind === BUS.enqueue) send(BUS.failure, { id, head: { ...head, details: { why: 1 } } });
+      },
+    });
+    const client = clientOf(there.path);
+    const downs: string[] = [];
+    client.on("down", (reason) => downs.push(reason));
+    expect(await rejection(client.enqueue("jobs", 1))).toMatchObject({
+      ...{ code: "HF_BUS_QUEUE_FAILED", message: "no more room" },
+    });
+    expect(downs).toEqual([]);
   });
 
   it("rejects what was not confirmed, and stops handlers nobody waits for", async () => {
@@ -292,6 +315,34 @@ describe("a bus that cannot be had", () => {
     expect(await codeOf(connect(`/${"x".repeat(200)}`))).toBe("HF_BUS_OPTION_INVALID");
     const options = { nmae: "x" } as object;
     expect(await codeOf(connect("/nowhere", options))).toBe("HF_BUS_OPTION_INVALID");
+  });
+
+  it("is waited for no longer than the caller wants, and holds nobody then", async () => {
+    const silent = net.createServer(() => {});
+    const path = join(mkdtempSync(join(tmpdir(), "hf-bus-")), "bus.sock");
+    atEnd(() => rmSync(dirname(path), { recursive: true, force: true }));
+    await new Promise<void>((resolve) => silent.listen(path, resolve));
+    atEnd(() => silent.close());
+    const reason = new Error("no time");
+    const nobody = join(dirname(path), "nobody.sock");
+    for (const url of [path, [path, nobody]]) {
+      for (const balance of ["one", "all"] as const) {
+        const controller = new AbortController();
+        const { signal } = controller;
+        const connecting = rejection(connect(url, { balance, signal }));
+        await once(silent, "connection");
+        const began = performance.now();
+        controller.abort(reason);
+        expect(await connecting).toBe(reason);
+        expect(performance.now() - began).toBeLessThan(2000);
+        expect(await rejection(connect(url, { balance, signal }))).toBe(reason);
+      }
+    }
+    const served = serve();
+    const controller = new AbortController();
+    const client = await served.client({ signal: controller.signal });
+    controller.abort();
+    await client.flush();
   });
 
   it("refuses who is not what it says, for good", async () => {

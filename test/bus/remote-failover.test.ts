@@ -3,13 +3,25 @@
 import { describe, expect, it } from "vitest";
 import type { Bus } from "../../src/bus/api.ts";
 import { BusClient } from "../../src/bus/client.ts";
+import { connect } from "../../src/bus/connect.ts";
+import type { HoldfastError } from "../../src/errors.ts";
+import { BUS, type BusFrame } from "../../src/link/bus-frames.ts";
 import { tlsAddress } from "../../src/link/bus-tls.ts";
 import { until } from "../support/until.ts";
+import { type Puppet, puppet } from "./puppet.ts";
 import { KEY, remote, serveRemote } from "./remote-served.ts";
 import { remoteSupervisor } from "./remote-supervisors.ts";
 import { atEnd, codeOf, rejection } from "./served.ts";
 
 const SECOND = 1000;
+
+function answersAll({ id }: BusFrame, { send }: Puppet): void {
+  send(BUS.done, { id });
+}
+
+function refusesAll({ id }: BusFrame, { send }: Puppet): void {
+  send(BUS.failure, { id, head: { code: "HF_BUS_OVERLOADED", message: "there are too many" } });
+}
 
 describe("one of several supervisors", () => {
   it(
@@ -188,6 +200,35 @@ describe("all of several supervisors", () => {
     expect(events).not.toContain("down");
     await both[0]?.stop();
     await until(() => events.at(-1) === "down", { what: "the last one's loss" });
+  });
+
+  it("tell what one of them, that comes later, will not have", async () => {
+    const both = [await puppet({ heard: answersAll }), await puppet({ heard: refusesAll })];
+    both[1]?.vanish();
+    const client = await connect(
+      both.map(({ path }) => path),
+      { balance: "all" },
+    );
+    atEnd(() => client.close({ timeout: 1 }));
+    const told: unknown[] = [];
+    client.on("error", (error, { subject }) => told.push([(error as HoldfastError).code, subject]));
+    await client.subscribe("a.*", () => {});
+    expect(told).toEqual([]);
+    await both[1]?.listen();
+    await until(() => told.length > 0, { what: "the refusal" });
+    expect(told).toEqual([["HF_BUS_OVERLOADED", "a.*"]]);
+  });
+
+  it("are asked no more when the signal of a gather fires, whoever has answered", async () => {
+    const both = [await serveRemote(), await serveRemote()];
+    const client = await spread(...both);
+    await (await remote(both[0]?.url ?? "")).reply("stats", () => new Promise(() => {}));
+    const controller = new AbortController();
+    const asking = rejection(client.gather("stats", 1, { signal: controller.signal }));
+    await until(() => both[1]?.bus.counts.messages.request === 1, { what: "the other's answer" });
+    await client.flush();
+    controller.abort();
+    expect((await asking).name).toBe("AbortError");
   });
 
   it("keep nothing that only one could keep", async () => {

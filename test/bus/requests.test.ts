@@ -94,6 +94,16 @@ describe("request and reply", () => {
     expect(await rejection(one.request("fails", "text"))).toMatchObject({ message: "only text" });
   });
 
+  it("carries over an error whose code is longer than a frame, cut", async () => {
+    const served = serve();
+    const [one, other] = [await served.client(), await served.client()];
+    await one.reply("work", () => {
+      throw Object.assign(new Error("no"), { code: "x".repeat(2_000_000) });
+    });
+    const error = await rejection(other.request("work", 1, { timeout: "20s" }));
+    expect(error).toMatchObject({ message: "no", code: expect.stringMatching(/^x{4000}\.\.\.$/) });
+  });
+
   it("tells an error of the bus that a handler had from one of its own", async () => {
     const client = await serve().client();
     await client.reply("outer", () => client.request("nobody"));

@@ -89,8 +89,10 @@ describe("holdfast enqueue and queue", () => {
       ids.push((await house.ok(["enqueue", "mails", each])).stdout.trim());
     await house.ok(["enqueue", "mails", "4", "--delay", "1h"]);
     const unforced = await house.run(["queue", "purge", "mails"]);
-    expect(unforced).toMatchObject({ status: 78, stdout: "" });
-    expect(unforced.stderr).toContain("--force: is missing: purge removes all messages for good");
+    expect(unforced).toMatchObject({ status: 2, stdout: "" });
+    expect(unforced.stderr).toContain(
+      "--force: is missing, and purge removes all messages of mails for good.",
+    );
     const one = ["queue", "purge", "mails", "--force", "--id", String(ids[1])];
     expect((await house.ok(one)).stderr).toBe("mails: 1 message removed\n");
     const gone = await house.run(one);
@@ -149,31 +151,41 @@ describe("holdfast enqueue and queue", () => {
     const none = await house.run(["enqueue", "mails", "1"]);
     expect([none.status, none.stderr]).toEqual([3, expect.stringContaining("HF_NO_SUPERVISOR")]);
     await supervised(house);
+    let last = "";
     const failing = async (...args: readonly string[]) => {
       const { status, stdout, stderr } = await house.run(args);
+      last = stderr;
       return [status, stdout, /code: (\w+)/.exec(stderr)?.[1]];
     };
     expect(await failing("enqueue", "mails", "{")).toEqual([2, "", "HF_BUS_DATA_NO_JSON"]);
     expect(await failing("enqueue", "a.*", "1")).toEqual([2, "", "HF_BUS_SUBJECT_INVALID"]);
-    for (const option of [
+    for (const [option = "", value = "", said = value] of [
       ["--priority", "10"],
-      ["--priority", "high"],
-      ["--delay", "soon"],
-      ["--attempts", "0"],
+      ["--priority", "high", '"high"'],
+      ["--delay", "soon", '"soon"'],
+      ["--dedupe-window", "8d", '"8d"'],
+      ["--attempts", "0", '"0"'],
     ]) {
-      const found = await failing("enqueue", "mails", "1", ...option);
-      expect([option, ...found]).toEqual([option, 2, "", "HF_BUS_OPTION_INVALID"]);
+      const found = await failing("enqueue", "mails", "1", option, value);
+      expect([option, ...found]).toEqual([option, 2, "", "HF_ARGUMENT_INVALID"]);
+      expect(last).toContain(`${option}: received ${said}, expected `);
     }
-    expect(await failing("queue", "look", "mails")).toEqual([78, "", "HF_CONFIG_INVALID"]);
-    expect(await failing("queue", "peek")).toEqual([78, "", "HF_CONFIG_INVALID"]);
+    expect(await failing("queue", "look", "mails")).toEqual([2, "", "HF_ARGUMENT_INVALID"]);
+    expect(await failing("queue", "peek")).toEqual([2, "", "HF_ARGUMENT_INVALID"]);
     expect(await failing("queue", "peek", "mails", "--state", "lost")).toEqual([
-      ...[78, "", "HF_CONFIG_INVALID"],
+      ...[2, "", "HF_ARGUMENT_INVALID"],
     ]);
     expect(await failing("queue", "peek", "mails", "--dead", "--state", "ready")).toEqual([
-      ...[78, "", "HF_CONFIG_INVALID"],
+      ...[2, "", "HF_ARGUMENT_INVALID"],
     ]);
+    expect(last).toContain("--dead: cannot be given together with --state ready.");
+    expect(await failing("queue", "peek", "mails", "--limit", "101")).toEqual([
+      ...[2, "", "HF_ARGUMENT_INVALID"],
+    ]);
+    expect(await failing("queue", "list", "-o", "text")).toEqual([2, "", "HF_ARGUMENT_INVALID"]);
+    expect(last).toContain("expected one of table, json, ndjson.");
     expect(await failing("queue", "peek", "mails", "--limit", "0")).toEqual([
-      ...[78, "", "HF_CONFIG_INVALID"],
+      ...[2, "", "HF_ARGUMENT_INVALID"],
     ]);
   });
 });

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { BusCounts } from "../../src/core/bus/counts.ts";
 import { BUS } from "../../src/link/bus-frames.ts";
 import { Client } from "../../src/supervisor/bus/client.ts";
+import type { Guest } from "../../src/supervisor/bus/guest.ts";
 import { Reception } from "../../src/supervisor/bus/reception.ts";
 import { Roster } from "../../src/supervisor/bus/roster.ts";
 import { until } from "../support/until.ts";
@@ -68,6 +69,48 @@ describe("a program on the bus", () => {
     );
     expect(judged({ protocol: 1, window: 10 })).toContain("its window is not 1024 to");
     expect(judged({ protocol: 1 }, BUS.publish)).toContain("it does not begin with a hello");
+  });
+
+  it("is no intruder where it died before its hello was read; whoever guesses at it is one", () => {
+    const roster = new Roster();
+    const intruders: string[] = [];
+    const reception = new Reception({
+      ...{ roster, version: "", members: () => 0 },
+      intruder: (who) => void intruders.push(who),
+    });
+    const refused = (worker: unknown) => {
+      const { client, said } = loose();
+      const head = { protocol: 1, window: 65536, worker };
+      const frame = { kind: BUS.hello, format: 0, id: 0, to: 0, subject: "", head, body: EMPTY };
+      expect(reception.read(client, { ...frame, bytes: 20 })).toBeNull();
+      client.link.destroy("the test has read it");
+      return said();
+    };
+    const token = roster.admit({ app: "app", slot: 0, worker: 7, generation: 1 });
+    roster.forget(7);
+    expect(refused({ id: 7, token })).toContain("it is not worker 7, or that worker is gone");
+    expect(intruders).toEqual([]);
+    refused({ id: 7, token: "x".repeat(token.length) });
+    expect(intruders).toEqual(["worker 7"]);
+  });
+
+  it("comes from other machines only while there is room for those of this one", () => {
+    const read = (members: number, guest: Guest | null) => {
+      const reception = new Reception({
+        ...{ roster: new Roster(), version: "", members: () => members, intruder: () => {} },
+      });
+      const { client, said } = loose(guest);
+      const head = { protocol: 1, window: 65536 };
+      const frame = { kind: BUS.hello, format: 0, id: 0, to: 0, subject: "", head, body: EMPTY };
+      const hello = reception.read(client, { ...frame, bytes: 20 });
+      client.link.destroy("the test has read it");
+      return hello ? "in" : said();
+    };
+    const guest = { name: "edge" } as Guest;
+    expect(read(8999, guest)).toBe("in");
+    expect(read(9000, guest)).toContain("the bus has 9000 members already");
+    expect(read(9999, null)).toBe("in");
+    expect(read(10_000, null)).toContain("the bus has 10000 members already");
   });
 
   it("has five seconds to say hello, and 1,000 others may be silent beside it", () => {
@@ -170,7 +213,7 @@ describe("the bus of a supervisor", () => {
 });
 
 /** A client at the end of no socket; what was said to it as text. */
-function loose() {
+function loose(guest: Guest | null = null) {
   const chunks: Buffer[] = [];
   const socket = new Duplex({
     read() {},
@@ -180,7 +223,7 @@ function loose() {
     },
   });
   const port = { counts: new BusCounts(), frame() {}, worked() {}, credit() {}, closed() {} };
-  const client = new Client(socket, port);
+  const client = new Client(socket, port, guest);
   return {
     client,
     said: () => Buffer.concat(chunks).toString("latin1"),

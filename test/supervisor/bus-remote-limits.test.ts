@@ -75,6 +75,8 @@ describe("permissions", () => {
       [BUS.settle, "other", { message: "1", attempt: 1, how: "done" }],
       [BUS.manage, "other", { what: "peek" }],
       [BUS.manage, "", { what: "list" }],
+      // A list is of all queues, whatever it names.
+      [BUS.manage, "mail", { what: "list" }],
       [BUS.lock, "other", {}],
       [BUS.lock, "other", { leader: true }],
     ] as const) {
@@ -101,6 +103,24 @@ describe("permissions", () => {
       expect(await said(none, kind, "orders.new", head)).toBe("HF_BUS_FORBIDDEN");
     }
     await none.sync();
+  });
+
+  it("to hear let nobody stop those who speak", async () => {
+    const { remote, local } = await guest();
+    for (const policy of ["wait", "reject"]) {
+      const head = { kind: "listen", policy };
+      expect(await said(remote, BUS.subscribe, "orders.new", head)).toBe("HF_BUS_FORBIDDEN");
+      expect(await said(local, BUS.subscribe, "orders.new", head)).toBe("done");
+    }
+    const head = { kind: "listen", policy: "drop-oldest" };
+    expect(await said(remote, BUS.subscribe, "orders.new", head)).toBe("done");
+  });
+
+  it("are told of on one line, whatever somebody calls a subject", async () => {
+    const { remote, fault } = await guest();
+    remote.send(BUS.publish, 0, "a\n\u001b[2Jall is well", null, 1);
+    const { message } = await fault("HF_BUS_REMOTE_FORBIDDEN");
+    expect(message).toContain("a\\n\\u001b[2Jall is well");
   });
 
   it("are told to the library's client by its errors", async () => {
@@ -136,6 +156,52 @@ describe("permissions", () => {
     const { body } = await supervisor.metrics();
     expect(body).toContain('\nholdfast_bus_dropped_total{reason="forbidden"} 20\n');
   });
+});
+
+describe("what all members share", () => {
+  const rate = { perSecond: 1_000_000, burst: 1_000_000 };
+
+  it("has room for those of the machine when others have taken what they may", async () => {
+    const { client, local } = await stage({ psk: { edge: { key, ...ALL } }, rate });
+    const remote = await client(byKey("edge"));
+    const last = async (most: number, say: (n: number) => Promise<string>): Promise<void> => {
+      const outcomes: Promise<string>[] = [];
+      for (let n = 1; n <= most + 1; n += 1) outcomes.push(say(n));
+      const all = await Promise.all(outcomes);
+      expect(all.slice(0, -1).every((one) => one === "done")).toBe(true);
+      expect(all.at(-1)).toBe("HF_BUS_OVERLOADED");
+    };
+    await last(500, (n) => said(remote, BUS.publish, `held.n${n}`, { hold: 60_000 }));
+    expect(await said(remote, BUS.request, "held.too", { hold: true, timeoutMs: 60_000 })).toBe(
+      "HF_BUS_OVERLOADED",
+    );
+    expect(await said(local, BUS.publish, "held.local", { hold: 60_000 })).toBe("done");
+    for (let n = 1; n <= 5000; n += 1) {
+      remote.send(BUS.publish, 0, `kept.n${n}`, { retain: true }, n);
+      if (n % 500 === 0) await remote.sync();
+    }
+    expect(await said(remote, BUS.publish, "kept.more", { retain: true })).toBe(
+      "HF_BUS_OVERLOADED",
+    );
+    expect(await said(remote, BUS.publish, "kept.n1", { retain: true })).toBe("done");
+    expect(await said(local, BUS.publish, "kept.local", { retain: true })).toBe("done");
+  }, 20_000);
+
+  it("is not used up by requests that nobody answers", async () => {
+    const { client, local } = await stage({ psk: { edge: { key, ...ALL } }, rate });
+    const remote = await client(byKey("edge"));
+    await remote.subscribe(1, "mine", { kind: "reply" });
+    for (let n = 0; n < 50_000; n += 1) {
+      remote.send(BUS.request, 1_000_000 + n, "mine", { timeoutMs: 600_000 });
+      if (n % 1000 === 999) await remote.sync();
+    }
+    expect((await remote.request("mine")).head?.code).toBe("HF_BUS_OVERLOADED");
+    await local.subscribe(1, "ours", { kind: "reply" });
+    const answer = local.request("ours");
+    const asked = await until(() => local.of(BUS.request)[0], { what: "the request" });
+    local.send(BUS.reply, asked.id, "", null, 42);
+    expect((await answer).kind).toBe(BUS.reply);
+  }, 30_000);
 });
 
 describe("the rate", () => {

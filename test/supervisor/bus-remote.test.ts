@@ -1,14 +1,16 @@
 /** Programs on other machines on the bus: who they must prove to be, and what they are then. */
 
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import net, { type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { connect } from "node:tls";
+import { connect, createServer } from "node:tls";
 import { createSupervisor } from "holdfast";
 import { afterAll, describe, expect, it } from "vitest";
 import { BUS } from "../../src/link/bus-frames.ts";
+import { proofOf, tlsAddress } from "../../src/link/bus-tls.ts";
 import { Authority, whyNoCertificates } from "../support/certificates.ts";
 import { freePort } from "../support/holdfast.ts";
 import { until } from "../support/until.ts";
@@ -243,6 +245,34 @@ describe.skipIf(whyNoCertificates() !== null)("certificates of both sides", () =
       await once(second, "secureConnect");
       expect(second.isSessionReused()).toBe(false);
     }
+  });
+
+  it("come with an exchange of keys for each connection, or not at all", async () => {
+    const folder = tempFolder();
+    const openssl = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
+    const files = ["-subj", "/CN=supervisor", "-keyout", "rsa.key", "-out", "rsa.crt"];
+    execFileSync("openssl", [...openssl, ...files], { cwd: folder, stdio: "ignore" });
+    const [cert, pem] = [join(folder, "rsa.crt"), join(folder, "rsa.key")];
+    const own = { cert: readFileSync(cert), key: readFileSync(pem) };
+    const { socket } = await stage({ tls: { ...tls, cert, key: pem } });
+    const weak = { ciphers: "AES128-GCM-SHA256", maxVersion: "TLSv1.2" } as const;
+    const [error] = await once(socket({ ...by(ours, "edge"), ca: own.cert, ...weak }), "error");
+    expect(String(error)).toMatch(/handshake failure/);
+    // Nor does our own client go to a server that has none.
+    const server = createServer({ ...own, ...weak }, (one) => one.on("error", () => {}));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const at = (server.address() as AddressInfo).port;
+    const proof = proofOf({ ...by(ours, "edge"), ca: own.cert, serverName: "supervisor" });
+    const dialled = tlsAddress("127.0.0.1", at, proof).connect();
+    const outcome = await Promise.race([
+      once(dialled, "error").then(([failure]) => String(failure)),
+      once(dialled, "secureConnect").then(() => "secured"),
+    ]);
+    dialled.destroy();
+    server.close();
+    rmSync(folder, { recursive: true });
+    expect(outcome).toMatch(/handshake failure/);
   });
 
   it("take the place of keys: nobody comes by one", async () => {

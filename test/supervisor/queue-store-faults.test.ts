@@ -172,12 +172,26 @@ describe("a folder that cannot be used", () => {
     const asked = [second.take("mails", 1, "w1"), second.add(folder.message("b"))];
     const results = await Promise.allSettled(asked);
     for (const result of results) {
-      expect(result).toMatchObject({ reason: { code: "HF_BUS_QUEUE_FOLDER" } });
+      expect(result).toMatchObject({ reason: { code: "HF_BUS_QUEUE_DAMAGED" } });
     }
     expect(folder.failures.map(({ message }) => message)).toEqual([
       expect.stringContaining(`${folder.file} is damaged`),
     ]);
     await expect(second.list()).rejects.toBe(folder.failures[0]);
+  });
+
+  it("damage that SQLite cannot see, in what is read elsewhere, is told as well", async () => {
+    await using folder = new QueueFolder();
+    const first = await folder.open();
+    await first.add(folder.message("a", { headers: { trace: "the-trace" } }));
+    await first.close();
+    const content = readFileSync(folder.file);
+    content.write("?", content.indexOf('{"trace":"the-trace"}'));
+    writeFileSync(folder.file, content);
+    const second = await folder.open();
+    await expect(second.take("mails", 1, "w1")).rejects.toMatchObject({
+      ...{ code: "HF_BUS_QUEUE_DAMAGED", message: expect.stringContaining("headers of message 1") },
+    });
   });
 
   it("a file in its place is said", async () => {
@@ -223,7 +237,9 @@ describe("a disk that is full", () => {
     expect(end.stderr).toBe("");
     const told = JSON.parse(end.stdout);
     expect(told.refused.code).toBe("HF_BUS_QUEUE_FAILED");
-    expect(told.refused.message).toMatch(/could not store a message: .*full/);
+    expect(told.refused.message).toMatch(
+      /could not store a message: .*full\. Nothing of it was done/,
+    );
     expect(told).toMatchObject({ failures: [], after: true, whileFull: told.stored + 1 });
     expect(told.left).toBe(told.stored + 2);
     expect(existsSync(join(disk, "queues"))).toBe(false);

@@ -3,6 +3,7 @@
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { HoldfastError } from "../../errors.ts";
+import { badArgument } from "./arguments.ts";
 
 type Flags = Record<string, unknown>;
 
@@ -11,15 +12,17 @@ const LONGEST_READ_BYTES = 16 * 1024 * 1024;
 
 /**
  * What `[data]` or `--file` says: JSON, or with `--text` text, or with `--bytes` a Buffer; undefined where there is
- * neither. Rejects with HF_CONFIG_INVALID, HF_BUS_DATA_NO_JSON, HF_BUS_DATA_UNREADABLE and HF_BUS_TOO_LARGE.
+ * neither. Rejects with HF_ARGUMENT_INVALID, HF_BUS_DATA_NO_JSON, HF_BUS_DATA_UNREADABLE and HF_BUS_TOO_LARGE.
  */
 export async function dataGiven(
   subject: string,
   word: string | undefined,
   flags: Flags,
 ): Promise<unknown> {
-  if (flags.text === true && flags.bytes === true) throw both("--bytes", "--text");
-  if (word !== undefined && flags.file !== undefined) throw both("--file", "data");
+  if (flags.text === true && flags.bytes === true)
+    throw badArgument("--bytes", "cannot be given together with --text");
+  if (word !== undefined && flags.file !== undefined)
+    throw badArgument("--file", "cannot be given together with data");
   const isGiven = word !== undefined || flags.file !== undefined;
   if (!isGiven) return undefined;
   const bytes = word === undefined ? await read(subject, String(flags.file)) : Buffer.from(word);
@@ -51,9 +54,4 @@ async function read(subject: string, file: string): Promise<Buffer> {
   }
   if (bytes <= LONGEST_READ_BYTES) return Buffer.concat(chunks);
   throw new HoldfastError("HF_BUS_TOO_LARGE", { subject, bytes, limitBytes: LONGEST_READ_BYTES });
-}
-
-function both(path: string, other: string): HoldfastError {
-  const message = `cannot be given together with ${other}`;
-  return new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path, message }] });
 }

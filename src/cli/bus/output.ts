@@ -1,19 +1,19 @@
 /** How commands of the bus print: for people and pipes, or each thing in its envelope. */
 
-import { HoldfastError } from "../../errors.ts";
+import { badArgument } from "./arguments.ts";
 
 type Flags = Record<string, unknown>;
 export type OutputFormat = "text" | "json" | "ndjson";
 
-const FORMATS: readonly OutputFormat[] = ["text", "json", "ndjson"];
-
-/** `-o`, `--json`; text unless given. Throws HF_CONFIG_INVALID. */
-export function formatOf({ output, json }: Flags): OutputFormat {
+/** `-o`, `--json`; text unless given, by whatever name the command has for it. Throws HF_ARGUMENT_INVALID. */
+export function formatOf({ output, json }: Flags, text = "text"): OutputFormat {
   if (json === true) return "json";
-  const found = FORMATS.find((format) => format === (output ?? "text"));
-  if (found) return found;
-  const message = `received "${String(output)}", expected one of ${FORMATS.join(", ")}`;
-  throw new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path: "--output", message }] });
+  if (output === undefined || output === text) return "text";
+  if (output === "json" || output === "ndjson") return output;
+  throw badArgument(
+    "--output",
+    `received "${String(output)}", expected one of ${text}, json, ndjson`,
+  );
 }
 
 /** A line as all JSON of the command line is. */
@@ -26,13 +26,4 @@ export function print(text: string | Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
   });
-}
-
-/** A whole number from 1 on, undefined where the flag is not given. Throws HF_CONFIG_INVALID. */
-export function countIn(flags: Flags, name: string): number | undefined {
-  const said = flags[name];
-  if (said === undefined) return undefined;
-  if (/^[1-9]\d{0,8}$/.test(String(said))) return Number(said);
-  const message = `received "${String(said)}", expected a whole number from 1 on`;
-  throw new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path: `--${name}`, message }] });
 }

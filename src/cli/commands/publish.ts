@@ -1,9 +1,9 @@
 /** `holdfast publish`: one message on the bus. */
 
+import { textsIn, timeoutIn } from "../bus/arguments.ts";
 import { dataGiven } from "../bus/data-given.ts";
 import { onBus } from "../bus/on-bus.ts";
 import { formatOf } from "../bus/output.ts";
-import { timeoutOf } from "../call.ts";
 import { talkOf } from "../outcomes.ts";
 
 type Flags = Record<string, unknown>;
@@ -17,12 +17,10 @@ export async function publishCommand(
   flags: Flags,
 ): Promise<number> {
   formatOf(flags);
+  const timeoutMs = timeoutIn(flags, WITHIN_MS);
   const data = await dataGiven(subject, word, flags);
-  const options = {
-    ...{ confirm: true, retain: flags.retain === true },
-    ...(typeof flags.key === "string" ? { key: flags.key } : {}),
-  };
-  const doing = { command: "publish", timeoutMs: timeoutOf(flags, WITHIN_MS) };
+  const options = { confirm: true, retain: flags.retain === true, ...textsIn(flags, ["key"]) };
+  const doing = { command: "publish", timeoutMs };
   await onBus(flags, doing, (bus) => bus.publish(subject, data, options));
   const talk = talkOf(flags);
   talk.say(`published on ${subject}`);

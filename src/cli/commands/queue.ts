@@ -3,10 +3,10 @@
 import type { Bus } from "../../bus/api.ts";
 import type { QueueState } from "../../bus/queue-api.ts";
 import { EXIT, HoldfastError } from "../../errors.ts";
+import { badArgument, countIn, textsIn, timeoutIn } from "../bus/arguments.ts";
 import { dataGiven } from "../bus/data-given.ts";
 import { onBus } from "../bus/on-bus.ts";
-import { countIn, envelope, formatOf, type OutputFormat, print } from "../bus/output.ts";
-import { timeoutOf } from "../call.ts";
+import { envelope, formatOf, type OutputFormat, print } from "../bus/output.ts";
 import { talkOf } from "../outcomes.ts";
 import { wantsColour } from "../render/colour.ts";
 import { messageFields, messageTable, queueTable } from "../render/queues.ts";
@@ -24,15 +24,17 @@ export async function enqueueCommand(
   word: string | undefined,
   flags: Flags,
 ): Promise<number> {
-  formatOf(flags);
+  const format = formatOf(flags);
+  const [priority, attempts] = [countIn(flags, "priority", 0), countIn(flags, "attempts")];
   const options = {
     ...textsIn(flags, ["key", "dedupe", "delay", "ttl", "dedupeWindow"]),
-    ...numbersIn(flags, ["priority", "attempts"]),
+    ...(priority === undefined ? {} : { priority }),
+    ...(attempts === undefined ? {} : { attempts }),
   };
   const data = await dataGiven(queue, word, flags);
   const stored = await onQueues(flags, "enqueue", (bus) => bus.enqueue(queue, data, options));
   if (stored.duplicate) talkOf(flags).say(`${queue} has it already: not stored again`);
-  await print(formatOf(flags) === "text" ? `${stored.id}\n` : envelope(stored));
+  await print(format === "text" ? `${stored.id}\n` : envelope(stored));
   return EXIT.done;
 }
 
@@ -43,10 +45,12 @@ export async function queueCommand(
   flags: Flags,
 ): Promise<number> {
   const found = Object.entries(WHATS).find(([name]) => name === what)?.[1];
-  if (!found) throw bad("what", `received "${what}", expected ${Object.keys(WHATS).join(", ")}`);
-  const format = formatOf({ ...flags, output: flags.output === "table" ? "text" : flags.output });
+  if (!found) {
+    throw badArgument("what", `received "${what}", expected ${Object.keys(WHATS).join(", ")}`);
+  }
+  const format = formatOf(flags, "table");
   if (found === listQueues) return listQueues(queue, flags, format);
-  if (queue === undefined) throw bad("queue", `is missing: ${what} needs a queue's name`);
+  if (queue === undefined) throw badArgument("queue", `is missing, and ${what} needs it`);
   return found(queue, flags, format);
 }
 
@@ -88,8 +92,9 @@ async function purge(queue: string, flags: Flags): Promise<number> {
   const state = stateIn(flags);
   const which = textsIn(flags, ["id"]);
   if (flags.force !== true) {
-    const meant = which.id === undefined ? `all ${state ?? ""} messages`.replace("  ", " ") : "it";
-    throw bad("--force", `is missing: purge removes ${meant} for good`);
+    const all = state === undefined ? "all messages" : `all ${state} messages`;
+    const meant = which.id === undefined ? all : `message ${which.id}`;
+    throw badArgument("--force", `is missing, and purge removes ${meant} of ${queue} for good`);
   }
   const options = { ...(state ? { state } : {}), ...which };
   const count = await onQueues(flags, "queue purge", (bus) => bus.queues.purge(queue, options));
@@ -117,42 +122,24 @@ function onQueues<Result>(
   command: string,
   act: (bus: Bus) => Promise<Result>,
 ): Promise<Result> {
-  const doing = { command, timeoutMs: timeoutOf(flags, WITHIN_MS) };
+  const doing = { command, timeoutMs: timeoutIn(flags, WITHIN_MS) };
   return onBus(flags, doing, act);
 }
 
 function stateIn(flags: Flags): QueueState | undefined {
   if (flags.state === undefined) return flags.dead === true ? "dead" : undefined;
   const found = STATES.find((state) => state === flags.state);
-  if (found && (flags.dead !== true || found === "dead")) return found;
-  throw bad("--state", `received "${String(flags.state)}", expected one of ${STATES.join(", ")}`);
-}
-
-/** Those that were given; the bus says what is wrong with one. */
-function textsIn<Name extends string>(
-  flags: Flags,
-  names: readonly Name[],
-): { readonly [Each in Name]?: string } {
-  const given = names.filter((name) => typeof flags[name] === "string");
-  return Object.fromEntries(given.map((name) => [name, flags[name]])) as never;
-}
-
-function numbersIn<Name extends string>(
-  flags: Flags,
-  names: readonly Name[],
-): { readonly [Each in Name]?: number } {
-  const texts = textsIn(flags, names);
-  return Object.fromEntries(
-    Object.entries(texts).map(([name, text]) => [name, text === "" ? Number.NaN : Number(text)]),
-  ) as never;
+  if (found && flags.dead === true && found !== "dead")
+    throw badArgument("--dead", `cannot be given together with --state ${found}`);
+  if (found) return found;
+  throw badArgument(
+    "--state",
+    `received "${String(flags.state)}", expected one of ${STATES.join(", ")}`,
+  );
 }
 
 function tableContext(flags: Flags): { columns: number | null; colour: boolean; now: number } {
   const { stdout } = process;
   const columns = stdout.isTTY ? stdout.columns : null;
   return { columns, colour: wantsColour(flags, process.env, stdout), now: Date.now() };
-}
-
-function bad(path: string, message: string): HoldfastError {
-  return new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path, message }] });
 }

@@ -3,11 +3,11 @@
 import type { Bus, Gathered, Sender } from "../../bus/api.ts";
 import { BusRemoteError } from "../../bus/remote-error.ts";
 import { EXIT, HoldfastError } from "../../errors.ts";
+import { badArgument, textsIn, timeoutIn } from "../bus/arguments.ts";
 import { dataGiven } from "../bus/data-given.ts";
 import { onBus } from "../bus/on-bus.ts";
 import { envelope, formatOf, type OutputFormat, print } from "../bus/output.ts";
 import { nameOf } from "../bus/sender-name.ts";
-import { timeoutOf } from "../call.ts";
 import { talkOf } from "../outcomes.ts";
 import { dataFields, dataLine, plainData } from "../render/data.ts";
 import { harmless } from "../render/text.ts";
@@ -15,6 +15,8 @@ import { harmless } from "../render/text.ts";
 type Flags = Record<string, unknown>;
 
 const WITHIN_MS = 5000;
+/** The bus tells by itself who has not answered in time; only what it cannot tell is told here. */
+const GRACE_MS = 1000;
 
 /**
  * Prints the answer. With --gather 1 where somebody failed, 5 where somebody has not answered in time. Rejects with
@@ -26,22 +28,20 @@ export async function requestCommand(
   flags: Flags,
 ): Promise<number> {
   const format = formatOf(flags);
-  const timeoutMs = timeoutOf(flags, WITHIN_MS);
+  const timeoutMs = timeoutIn(flags, WITHIN_MS);
   const isForAll = flags.gather === true;
   if (isForAll) refuseForAll(flags);
   const data = await dataGiven(subject, word, flags);
-  const doing = { command: "request", timeoutMs };
+  const doing = { command: "request", timeoutMs, graceMs: GRACE_MS };
   if (isForAll) {
-    const ask = (bus: Bus): Promise<Gathered> => bus.gather(subject, data, { timeout: timeoutMs });
+    const ask = (bus: Bus, timeout: number): Promise<Gathered> =>
+      bus.gather(subject, data, { timeout });
     return printAll(subject, await onBus(flags, doing, ask), format, flags);
   }
-  const options = {
-    ...{ timeout: timeoutMs, idempotent: flags.idempotent === true },
-    ...(typeof flags.key === "string" ? { key: flags.key } : {}),
-  };
-  const answer = await onBus(flags, doing, (bus) =>
-    bus.request(subject, data, options).catch((error: unknown) => {
-      throw toldHere(error);
+  const options = { idempotent: flags.idempotent === true, ...textsIn(flags, ["key"]) };
+  const answer = await onBus(flags, doing, (bus, timeout) =>
+    bus.request(subject, data, { ...options, timeout }).catch((error: unknown) => {
+      throw toldHere(error, timeoutMs);
     }),
   );
   const isTerminal = process.stdout.isTTY === true;
@@ -49,8 +49,12 @@ export async function requestCommand(
   return EXIT.done;
 }
 
-/** What the one who answers has thrown is no error of this program. */
-function toldHere(error: unknown): unknown {
+/** What the one who answers has thrown is no error of this program, and its time began before that of the bus. */
+function toldHere(error: unknown, timeoutMs: number): unknown {
+  if (error instanceof HoldfastError && error.code === "HF_BUS_TIMEOUT") {
+    const { subject } = (error as HoldfastError<"HF_BUS_TIMEOUT">).details;
+    return new HoldfastError("HF_BUS_TIMEOUT", { subject, afterMs: timeoutMs }, { cause: error });
+  }
   if (!(error instanceof BusRemoteError)) return error;
   const { subject, from } = error;
   const reason = harmless(reasonOf(error));
@@ -90,8 +94,7 @@ async function printAll(
 function refuseForAll(flags: Flags): void {
   const named = ["idempotent", "key"].find((name) => flags[name] !== undefined);
   if (named === undefined) return;
-  const message = "is for one answer, and --gather asks all";
-  throw new HoldfastError("HF_CONFIG_INVALID", { faults: [{ path: `--${named}`, message }] });
+  throw badArgument(`--${named}`, "is for one answer, and --gather asks all");
 }
 
 function fieldsOf(error: Error): object {

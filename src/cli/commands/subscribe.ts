@@ -3,9 +3,9 @@
 import type { Bus, BusMessage } from "../../bus/api.ts";
 import { EXIT, HoldfastError } from "../../errors.ts";
 import { onUnread } from "../../system/pipe-reader.ts";
+import { countIn, ofCommandLine, textsIn, timeoutIn } from "../bus/arguments.ts";
 import { openBus, unlessAborted } from "../bus/on-bus.ts";
-import { countIn, envelope, formatOf, type OutputFormat, print } from "../bus/output.ts";
-import { timeoutOf } from "../call.ts";
+import { envelope, formatOf, type OutputFormat, print } from "../bus/output.ts";
 import { talkOf } from "../outcomes.ts";
 import { dataFields, dataLine } from "../render/data.ts";
 
@@ -15,37 +15,40 @@ const CONNECTED_WITHIN_MS = 5000;
 const STDOUT_FD = 1;
 const READER_LOOKED_FOR_EVERY_MS = 250;
 const AT_ONCE_MS = 1;
+const ACTION = { action: "subscribe" };
+/** Why it ends where that is no fault. */
+const ENOUGH = Symbol("enough");
 
 /**
- * Resolves with 0 after --count messages, and without --count on Ctrl-C. Rejects with HF_ABORTED where Ctrl-C comes
- * before the last of those messages, and with HF_TIMEOUT after --timeout, which is unlimited unless given.
+ * Resolves with 0 after --count messages, and without --count on Ctrl-C or after --timeout, which is unlimited unless
+ * given. Rejects where either comes before the last of those messages: with HF_ABORTED, or with HF_BUS_TOO_FEW.
  */
 export async function subscribeCommand(pattern: string, flags: Flags): Promise<number> {
   const format = formatOf(flags);
   const count = countIn(flags, "count");
-  const timeoutMs = flags.timeout === undefined ? null : timeoutOf(flags);
+  const timeoutMs = flags.timeout === undefined ? null : timeoutIn(flags, CONNECTED_WITHIN_MS);
+  const printing = { count, format, flags, came: 0 };
   const stop = new AbortController();
   const interrupt = (): void =>
-    stop.abort(new HoldfastError("HF_ABORTED", { action: "subscribe" }));
+    stop.abort(count === undefined ? ENOUGH : new HoldfastError("HF_ABORTED", ACTION));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
-  const late =
-    timeoutMs === null ? undefined : setTimeout(() => stop.abort(lateError(timeoutMs)), timeoutMs);
-  let isUnread = false;
-  const unwatch = onUnread(STDOUT_FD, READER_LOOKED_FOR_EVERY_MS, () => {
-    isUnread = true;
-    stop.abort();
-  });
+  const unwatch = onUnread(STDOUT_FD, READER_LOOKED_FOR_EVERY_MS, () => stop.abort(ENOUGH));
+  const began = performance.now();
+  let late: NodeJS.Timeout | undefined;
   try {
     const doing = { command: "subscribe", timeoutMs: timeoutMs ?? CONNECTED_WITHIN_MS };
     const bus = await openBus(flags, doing, stop.signal);
+    if (timeoutMs !== null) {
+      const end = (): void => stop.abort(endOf(pattern, printing, timeoutMs));
+      late = setTimeout(end, Math.max(1, timeoutMs - (performance.now() - began)));
+    }
     try {
-      await unlessAborted(printed(bus, pattern, { count, format, flags }), stop.signal);
+      await unlessAborted(printed(bus, pattern, printing), stop.signal);
     } finally {
       await bus.close({ timeout: AT_ONCE_MS });
     }
   } catch (error) {
-    const isWantedEnd = error === stop.signal.reason && (isUnread || isPlainEnd(error, count));
-    if (!isWantedEnd) throw error;
+    if (error !== ENOUGH) throw ofCommandLine(error);
   } finally {
     clearTimeout(late);
     unwatch();
@@ -54,23 +57,27 @@ export async function subscribeCommand(pattern: string, flags: Flags): Promise<n
   return EXIT.done;
 }
 
-/** Whoever has not said how many messages they want has had enough. */
-function isPlainEnd(error: unknown, count: number | undefined): boolean {
-  return count === undefined && (error as { code?: unknown }).code === "HF_ABORTED";
-}
-
-function lateError(afterMs: number): HoldfastError {
-  return new HoldfastError("HF_TIMEOUT", { action: "subscribe", afterMs });
+/** At the end of --timeout: whoever has not said how many messages they want has had enough. */
+function endOf(
+  pattern: string,
+  { count, came }: Printing,
+  afterMs: number,
+): typeof ENOUGH | HoldfastError {
+  if (count === undefined) return ENOUGH;
+  return new HoldfastError("HF_BUS_TOO_FEW", { pattern, came, wanted: count, afterMs });
 }
 
 interface Printing {
   readonly count: number | undefined;
   readonly format: OutputFormat;
   readonly flags: Flags;
+  /** How many messages were printed. */
+  came: number;
 }
 
 /** Resolves after the last message that is wanted; rejects when there will be no messages any more. */
-function printed(bus: Bus, pattern: string, { count, format, flags }: Printing): Promise<void> {
+function printed(bus: Bus, pattern: string, printing: Printing): Promise<void> {
+  const { count, format, flags } = printing;
   const talk = talkOf({ quiet: flags.quiet });
   return new Promise((resolve, reject) => {
     let left = count ?? Number.POSITIVE_INFINITY;
@@ -78,6 +85,7 @@ function printed(bus: Bus, pattern: string, { count, format, flags }: Printing):
       if (left === 0) return;
       left -= 1;
       await print(shown(data, message, format));
+      printing.came += 1;
       if (left === 0) resolve();
     };
     bus.on("error", reject);
@@ -87,10 +95,7 @@ function printed(bus: Bus, pattern: string, { count, format, flags }: Printing):
     });
     bus.on("up", () => talk.say("note: the connection is there again"));
     // One at a time: a slow reader slows this down, and what it leaves waits in the supervisor, bounded.
-    const options = {
-      concurrency: 1,
-      ...(typeof flags.queue === "string" ? { queue: flags.queue } : {}),
-    };
+    const options = { concurrency: 1, ...textsIn(flags, ["queue"]) };
     bus
       .subscribe(pattern, handler, options)
       .then(() => talk.say(`subscribed to ${pattern}; Ctrl-C ends`), reject);

@@ -8,11 +8,17 @@ export type Flags = Record<string, unknown>;
 
 const OUTPUTS = "json|ndjson";
 
+const TIMEOUT = "how long the answer may take; the work goes on after it";
+
 /** Flags of every command that talks to a background supervisor. */
-export function withHome(command: Command, outputs: string = OUTPUTS): Command {
+export function withHome(
+  command: Command,
+  outputs: string = OUTPUTS,
+  timeout: string = TIMEOUT,
+): Command {
   return command
     .option("--home <directory>", "the supervisor's folder; default HOLDFAST_HOME or ~/.holdfast")
-    .option("--timeout <time>", "how long the answer may take; the work goes on after it")
+    .option("--timeout <time>", timeout)
     .option("-o, --output <format>", `data on stdout: ${outputs}`)
     .option("--json", "the same as -o json")
     .option("-q, --quiet", "say nothing on stderr but errors")

@@ -27,7 +27,8 @@ function addPublish(program: Command, done: Done): void {
 }
 
 function addSubscribe(program: Command, done: Done): void {
-  withBus(program.command("subscribe"), "text|ndjson")
+  const timeout = "end after so long; default never";
+  withBus(program.command("subscribe"), "text|ndjson", timeout)
     .description("print messages as they come, a line each, until stopped")
     .argument("<pattern>", "a subject; * stands for one word, > at the end for the rest")
     .option("--queue <name>", "share the messages with others of this name")
@@ -39,7 +40,8 @@ function addSubscribe(program: Command, done: Done): void {
 }
 
 function addRequest(program: Command, done: Done): void {
-  withData(withBus(program.command("request"), "text|json|ndjson"))
+  const timeout = "how long the answer may take; default 5s";
+  withData(withBus(program.command("request"), "text|json|ndjson", timeout))
     .description("ask one who answers the subject, and print the answer")
     .option("--gather", "ask all who answer, and print a line each")
     .option("--idempotent", "it may be done twice: ask another one where the first is lost")
@@ -51,7 +53,11 @@ function addRequest(program: Command, done: Done): void {
 }
 
 function addEnqueue(program: Command, done: Done): void {
-  withData(withBus(program.command("enqueue")), "<queue>")
+  withData(
+    withBus(program.command("enqueue")),
+    "<queue>",
+    "its name; it is there with its first message",
+  )
     .description("put a message into a durable queue; prints its id when it is stored")
     .option("--key <text>", "messages of one key are worked on one at a time, in their order")
     .option("--delay <time>", "not before")
@@ -77,23 +83,31 @@ function addQueue(program: Command, done: Done): void {
     .option("--dead", "the same as --state dead")
     .option("--id <id>", "retry, purge: only this message")
     .option("--limit <n>", "peek: so many at most; default 10")
-    .option("--force", "purge: remove all that is meant, which nothing brings back")
+    .option("--force", "purge: needed, for nothing brings back what it removes")
     .action(async (what: string, queue: string | undefined, _flags: unknown, self: Command) => {
       const { queueCommand } = await import("../commands/queue.ts");
       done(await queueCommand(what, queue, given(self)));
     });
 }
 
-function withBus(command: Command, outputs = "json"): Command {
-  return withHome(command, outputs).option(
+function withBus(
+  command: Command,
+  outputs = "json",
+  timeout = "how long all of it may take; default 5s",
+): Command {
+  return withHome(command, outputs, timeout).option(
     "--connect <url>",
     "the bus at unix:/path/bus.sock; default: that of the home's supervisor",
   );
 }
 
-function withData(command: Command, first = "<subject>"): Command {
+function withData(
+  command: Command,
+  first = "<subject>",
+  what = "words with dots between them, such as orders.created",
+): Command {
   return command
-    .argument(first)
+    .argument(first, what)
     .argument("[data]", "JSON, unless --text or --bytes is given")
     .option("--text", "the data is text")
     .option("--bytes", "the data is bytes")

@@ -60,13 +60,18 @@ export function messageTable(
     });
   }
   if (state === "leased") {
-    columns.push({ title: "HOLDER", priority: 0, cell: ({ holder }) => holder ?? "-" });
+    columns.push({ title: "HOLDER", priority: 0, cell: holderOf });
   }
   if (state === "dead") {
     columns.push({ title: "WHY", priority: 0, cell: whyOf, colour: () => "red" });
   }
   columns.push({ title: "DATA", priority: 0, cell: beginningOf });
   return renderTable(columns, messages, context);
+}
+
+/** `mails:0` for a worker, else the name of a program: what tells its consumers apart is for programs. */
+function holderOf({ holder }: QueuedMessage): string {
+  return holder?.replace(/ \S+$/, "").replace(/\/(\d+)$/, ":$1") ?? "-";
 }
 
 function whyOf({ reason, error }: QueuedMessage): string {

@@ -15,7 +15,7 @@ export interface LockAsk {
   /** The member's number for it, not in use by it here. */
   readonly id: number;
   readonly name: string;
-  /** Only a ready member leads; one that starts may lock, and one that drains is given neither. */
+  /** Only a ready member leads; one that starts or drains may lock, and one that is hung is given neither. */
   readonly isLeader: boolean;
   /** When it gives up, in ms; null: never. One that is not after `now` is tried once. */
   readonly deadline: number | null;
@@ -113,7 +113,7 @@ export class Locks {
     this.#members.set(member, { member, state, claims: new Map() });
   }
 
-  /** A member's state changes: it keeps what it holds, but is told to end its leaderships when it drains. */
+  /** A member's state changes: it keeps what it holds, but is told to end its leaderships when it drains or hangs. */
   turn(member: number, state: MemberState): readonly LockOutcome[] {
     const standing = this.#members.get(member);
     if (standing === undefined || standing.state === state) return NOTHING;
@@ -122,7 +122,7 @@ export class Locks {
     for (const claim of standing.claims.values()) {
       const isHeld = claim.name.holder === claim;
       if (!isHeld && isEligible(claim)) this.#grantNext(claim.name, out);
-      if (isHeld && claim.isLeader && state === "draining") {
+      if (isHeld && claim.isLeader && (state === "draining" || state === "hung")) {
         out.push({ kind: "lost", member, id: claim.id });
       }
     }
@@ -230,7 +230,7 @@ export class Locks {
 }
 
 function isEligible({ isLeader, standing: { state } }: Claim): boolean {
-  return isLeader ? state === "ready" : state !== "draining";
+  return isLeader ? state === "ready" : state !== "hung";
 }
 
 function whyNot(claim: Claim): "held" | "not-given" {

@@ -10,8 +10,11 @@ export interface Member {
   readonly name: string | null;
 }
 
-/** Only a ready member gets queue deliveries and requests; what it subscribes to without a queue it always gets. */
-export type MemberState = "starting" | "ready" | "draining";
+/**
+ * Only a ready member gets queue deliveries and requests; what it subscribes to without a queue it always gets. One
+ * that is hung (its event loop stands) is given nothing that others wait for.
+ */
+export type MemberState = "starting" | "ready" | "draining" | "hung";
 
 export interface Subscription {
   readonly member: number;

@@ -11,6 +11,10 @@ export const LARGEST_FACTOR = 100;
 export const LONGEST_QUEUED_BYTES = 1024 * 1024;
 export const MOST_PEEKED = 100;
 export const DEFAULT_PEEKED = 10;
+/** Queues in one answer; with the longest names they fit one frame. */
+export const MOST_LISTED = 1000;
 /** What is shown of the data of one that is peeked at. */
 export const PEEKED_BYTES = 4096;
+/** What is kept of the error of a message that failed, its causes among it: characters. */
+export const LONGEST_ERROR = 16 * 1024;
 export const QUEUE_STATES = ["ready", "delayed", "leased", "dead"] as const;

@@ -31,6 +31,7 @@ import { Relay } from "./relay.ts";
 import { Remote } from "./remote.ts";
 import { Roster, stateOf, type Worker } from "./roster.ts";
 import { Router } from "./router.ts";
+import { Shares } from "./shares.ts";
 import { BusSockets } from "./sockets.ts";
 
 /** How long clients may take to read what was said last. */
@@ -73,7 +74,11 @@ export class Bus {
   constructor(port: BusPort) {
     this.#port = port;
     this.#faults = new Faults((error) => port.fault(error));
-    this.#gate = new Gate(this.counts, (error) => port.fault(error));
+    const shares = new Shares({
+      router: () => this.#router,
+      locks: () => this.counts.locks + this.counts.lockWaiters,
+    });
+    this.#gate = new Gate(this.counts, shares, (error) => port.fault(error));
     this.remote = new Remote({
       connected: (socket, guest) => this.#connected(socket, guest),
       authFailed: () => {

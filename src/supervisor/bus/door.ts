@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 export interface DoorLimits {
   /** Connections at the door at the same time. */
   readonly most: number;
-  /** Of those from one address. */
+  /** Of those from one address; of IPv6 from one network of 64 bits, which is what one machine is given. */
   readonly mostOfAddress: number;
 }
 
@@ -21,7 +21,7 @@ export class Door {
 
   /** False: there are too many. It leaves by `passed`, or when it is closed. */
   enter(socket: Socket): boolean {
-    const address = addressOf(socket);
+    const address = networkOf(addressOf(socket));
     const ofAddress = this.#byAddress.get(address) ?? 0;
     const { most, mostOfAddress } = this.#limits;
     if (this.#waiting.size >= most || ofAddress >= mostOfAddress) return false;
@@ -52,11 +52,23 @@ export class Door {
   }
 }
 
-function nameOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/** Both ends: from one port somebody may come to several addresses of ours. */
+function nameOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
 /** IPv4 as such, however the socket writes it. */
 export function addressOf({ remoteAddress }: Pick<Socket, "remoteAddress">): string {
   return remoteAddress?.replace(/^::ffff:/, "") ?? "an address that is gone";
+}
+
+/** What counts as one address, as the system writes addresses. */
+export function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [front = "", back] = address.split("%", 1).join().split("::");
+  const [before, after] = [front, back ?? ""].map((part) => (part === "" ? [] : part.split(":")));
+  const groups = [...(before ?? []), ...(after ?? [])];
+  const zeros = new Array<string>(8 - groups.length).fill("0");
+  const all = [...(before ?? []), ...zeros, ...(after ?? [])];
+  return `${all.slice(0, 4).join(":")}::/64`;
 }

@@ -3,12 +3,15 @@
 import type { Socket } from "node:net";
 import type { Bucket } from "../../core/bus/bucket.ts";
 import type { Permissions } from "../../core/bus/permissions.ts";
+import type { Pool } from "./pool.ts";
 
 export interface Guest {
   /** Its identity, or the common name of its certificate: its name among the members. */
   readonly name: string;
   readonly permissions: Permissions;
   readonly throttle: Throttle;
+  /** Of all guests. */
+  readonly pool: Pool;
   /** It has said hello and was let in. */
   arrived(): void;
 }
@@ -18,6 +21,7 @@ export class Throttle {
   readonly #bucket: Bucket;
   readonly #socket: Pick<Socket, "pause" | "resume">;
   #timer: NodeJS.Timeout | null = null;
+  #hasWaited = false;
 
   /** The bucket is shared by all connections of one identity. */
   constructor(bucket: Bucket, socket: Pick<Socket, "pause" | "resume">) {
@@ -27,6 +31,13 @@ export class Throttle {
 
   get isWaiting(): boolean {
     return this.#timer !== null;
+  }
+
+  /** Whether it waits, or did since this was asked last. */
+  hasWaited(): boolean {
+    const hasWaited = this.#hasWaited || this.isWaiting;
+    this.#hasWaited = false;
+    return hasWaited;
   }
 
   /** A frame has come. */
@@ -43,6 +54,7 @@ export class Throttle {
 
   #wait(waitMs: number): void {
     if (waitMs === 0) return;
+    this.#hasWaited = true;
     this.#socket.pause();
     this.#timer = setTimeout(() => this.#look(), waitMs).unref();
   }

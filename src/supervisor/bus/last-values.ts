@@ -24,6 +24,13 @@ export class LastValues {
     return this.#of(subject).set(subject, parcel, bytesOf(parcel));
   }
 
+  /** Whether a client's value would be one of so many, and all of them together no larger than that. */
+  hasRoom(subject: string, bytes: number, mostValues: number, mostBytes: number): boolean {
+    const last = this.#told.get(subject);
+    const before = this.#told.bytes - (last === undefined ? 0 : bytesOf(last));
+    return before + bytes <= mostBytes && (last !== undefined || this.#told.size < mostValues);
+  }
+
   delete(subject: string): void {
     this.#of(subject).delete(subject);
   }

@@ -7,11 +7,12 @@ import type { BusOptions } from "../../config/bus.ts";
 import { Bucket } from "../../core/bus/bucket.ts";
 import { Silence } from "../../core/bus/silence.ts";
 import { HoldfastError } from "../../errors.ts";
-import { BUS, encodeBusFrame, FORMAT } from "../../link/bus-frames.ts";
+import { BUS, creditOf, encodeBusFrame, FORMAT } from "../../link/bus-frames.ts";
 import type { Client } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 import { addressOf, Door, type DoorLimits } from "./door.ts";
 import { type Guest, Throttle } from "./guest.ts";
+import { Pool } from "./pool.ts";
 import { failureHead } from "./post.ts";
 import { Passport, type Proven } from "./remote-tls.ts";
 import { Tally } from "./tally.ts";
@@ -21,11 +22,19 @@ export interface ListenerLimits {
   readonly door: DoorLimits;
   /** Connections of one identity: others are to have room, workers above all. */
   readonly mostOfIdentity: number;
+  /** What all together may leave unread: each may leave 16 MiB. */
+  readonly mostUnreadBytes: number;
 }
 
-const LIMITS: ListenerLimits = { door: { most: 256, mostOfAddress: 64 }, mostOfIdentity: 1000 };
+const LIMITS: ListenerLimits = {
+  ...{ door: { most: 256, mostOfAddress: 64 }, mostOfIdentity: 1000 },
+  mostUnreadBytes: 512 * 1024 * 1024,
+};
 const KEEP_ALIVE_MS = 15_000;
-const LOOK_EVERY_MS = 15_000;
+/** A client of ours takes the supervisor for gone that has not said anything for 10 s after a question. */
+const LOOK_EVERY_MS = 5000;
+/** Of what somebody is called in a certificate: anybody may show one. */
+const LONGEST_NAME = 128;
 /** How long somebody may take to read why they are refused, or what was said last. */
 const GOODBYE_MS = 500;
 
@@ -51,6 +60,7 @@ export class Listener {
   readonly #door: Door;
   readonly #limits: ListenerLimits;
   readonly #present = new Map<TLSSocket, Present>();
+  readonly #pool = new Pool();
   /** By identity. */
   readonly #buckets = new Map<string, Bucket>();
   readonly #server: net.Server;
@@ -103,6 +113,8 @@ export class Listener {
     const keptAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, noDelay: true };
     this.#server = net.createServer(keptAlive, (socket) => {
       socket.on("error", () => socket.destroy());
+      // It is gone already: its other end has no name any more.
+      if (socket.remoteAddress === undefined) return void socket.destroy();
       if (this.#door.enter(socket)) return void tls.emit("connection", socket);
       this.#turnedAway.add(addressOf(socket));
       socket.destroy();
@@ -147,7 +159,8 @@ export class Listener {
     }
     const throttle = new Throttle(this.#bucketOf(name), socket);
     const arrived = (): void => this.#door.passed(socket);
-    const guest: Guest = { name, permissions: identity.permissions, throttle, arrived };
+    const { permissions } = identity;
+    const guest: Guest = { name, permissions, throttle, pool: this.#pool, arrived };
     const client = this.#port.connected(socket, guest);
     this.#present.set(socket, { name, client, throttle, silence: new Silence(performance.now()) });
     socket.once("close", () => {
@@ -181,7 +194,7 @@ export class Listener {
 
   #count(socket: TLSSocket, name: string | null, reason: string): void {
     this.#port.authFailed();
-    const who = name === null ? "somebody" : JSON.stringify(name);
+    const who = name === null ? "somebody" : JSON.stringify(name.slice(0, LONGEST_NAME));
     this.#refused.add({ who, address: addressOf(socket), reason });
   }
 
@@ -196,8 +209,22 @@ export class Listener {
     const now = performance.now();
     for (const [{ bytesRead, bytesWritten }, { client, throttle, silence }] of this.#present) {
       if (throttle.isWaiting) silence.unread(now);
+      // Its questions are not read yet. Credit for nothing changes nothing, and is heard.
+      if (throttle.hasWaited()) client.link.send(creditOf(0));
       if (!silence.isGone(now, bytesRead, bytesWritten)) continue;
       client.link.destroy("nothing has come from it for too long");
+    }
+    this.#leaveSlowest();
+  }
+
+  #leaveSlowest(): void {
+    const links = [...this.#present.values()].map(({ client }) => client.link);
+    const unread = links.map((link) => ({ link, bytes: link.unsentBytes }));
+    let all = unread.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { link, bytes } of unread.sort((one, other) => other.bytes - one.bytes)) {
+      if (all <= this.#limits.mostUnreadBytes) return;
+      all -= bytes;
+      link.destroy(`it does not read: ${bytes} bytes wait for it, and much for others`);
     }
   }
 }

@@ -16,7 +16,10 @@ const FENCES_PER_MS = 1000;
 /** What the client is told, as the end of a sentence. */
 const REFUSALS: Readonly<Record<(LockOutcome & { kind: "refused" })["why"], Failed>> = {
   held: { code: "LOCKED", message: "another one has it" },
-  "not-given": { code: "LOCKED", message: "a process that drains is given none" },
+  "not-given": {
+    code: "LOCKED",
+    message: "it is given to none that hangs, nor a leadership to one that is not ready",
+  },
   "too-many": { code: "OVERLOADED", message: "this process holds or awaits too many locks" },
 };
 

@@ -29,6 +29,7 @@ export class Giving {
   readonly #port: GivingPort;
   readonly #dispatcher: Dispatcher;
   readonly #returns: Returns;
+  readonly #takes = new Set<Promise<void>>();
   #isPumpDue = false;
   #isClosed = false;
 
@@ -38,8 +39,10 @@ export class Giving {
     this.#returns = returns;
   }
 
-  close(): void {
+  /** Resolves when what was still asked for has come, and was given back. */
+  async close(): Promise<void> {
     this.#isClosed = true;
+    await Promise.all(this.#takes);
   }
 
   due(queue: string): void {
@@ -64,10 +67,13 @@ export class Giving {
 
   /** What has not been sent to the client, others can have. */
   takeBack(client: Client, consumers: readonly Consumer[]): void {
-    for (const consumer of consumers) {
-      for (const { lease } of consumer.waiting.splice(0)) this.#returns.giveBack(lease);
-    }
+    for (const consumer of consumers) this.recall(consumer);
     this.#dispatcher.lift(client.id, SPENT);
+  }
+
+  /** The same of one of its consumers. */
+  recall(consumer: Consumer): void {
+    for (const { lease } of consumer.waiting.splice(0)) this.#returns.giveBack(lease);
   }
 
   /** Once for all that happens in this turn. */
@@ -79,7 +85,8 @@ export class Giving {
       const store = this.#port.store();
       if (!store || this.#isClosed) return;
       for (let take = this.#dispatcher.next(); take; take = this.#dispatcher.next()) {
-        void this.#take(store, take);
+        const taking = this.#take(store, take).finally(() => this.#takes.delete(taking));
+        this.#takes.add(taking);
       }
     });
   }

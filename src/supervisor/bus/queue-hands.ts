@@ -8,11 +8,11 @@ import type { HeldLease } from "../queue/terms.ts";
 import type { Client } from "./client.ts";
 import { Giving } from "./queue-giving.ts";
 import { type ConsumeHead, readSettle } from "./queue-heads.ts";
-import { type Consumer, keyOf, Leases, newConsumer } from "./queue-leases.ts";
+import { type Consumer, keyOf, type Lease, Leases, newConsumer } from "./queue-leases.ts";
 import { Returns } from "./queue-returns.ts";
 
-/** Of what a consumer says it holds and that is no lease any more, so much is remembered. */
-const MOST_GHOSTS = 1000;
+/** Of what a client says it holds and that is no lease any more, so much is remembered with what it has. */
+const MOST_CLAIMED = 1000;
 
 const STATE = "it is not ready";
 
@@ -59,14 +59,21 @@ export class QueueHands {
     return this.#places.get(client)?.size ?? 0;
   }
 
+  /** Whether it has one of this number. */
+  has(client: Client, number: number): boolean {
+    return this.#places.get(client)?.has(number) ?? false;
+  }
+
   /** The store is there: those who have what it handed out before keep it, or have some time to come for it. */
   opened(held: readonly HeldLease[]): void {
     for (const claim of held) {
-      const { holder, queue } = claim;
+      const { holder, queue, id, attempt } = claim;
       const consumer = this.#leases.find(holder) ?? newConsumer(holder, queue);
       this.#leases.put(consumer);
-      if (!consumer.leases.has(keyOf(claim))) this.#dispatcher.kept(holder);
-      this.#returns.lease(consumer, claim);
+      // One that is there and does not have it was never sent it: the store failed before.
+      if (consumer.client && !consumer.leases.has(keyOf(claim))) {
+        this.#returns.write({ id, attempt, how: "release" });
+      } else this.#returns.keep(consumer, claim);
     }
     for (const queue of this.#dispatcher.queues) this.#giving.due(queue);
   }
@@ -99,12 +106,13 @@ export class QueueHands {
     const isStopped = concurrency === 0;
     Object.assign(consumer, { client, number, worker, isStopped, timeoutMs, backoff });
     this.#leases.put(consumer);
-    this.#places.set(client, (this.#places.get(client) ?? new Map()).set(number, consumer));
+    this.#seat(client, consumer);
     // What it was sent by this connection may still be on its way to it.
-    if (isNew) this.#claim(consumer, head);
+    if (isNew) this.#claim(client, consumer, head);
     if (client.state !== "ready") this.#dispatcher.bar(client.id, STATE);
     if (isStopped) {
       this.#dispatcher.remove(holder);
+      this.#giving.recall(consumer);
       return this.#tidy(consumer);
     }
     const chair = { holder, queue, member: client.id, concurrency };
@@ -127,7 +135,8 @@ export class QueueHands {
     try {
       return await store.settle(settlement);
     } catch (error) {
-      if (store === this.#port.store()) this.#returns.restore(lease);
+      if (store === this.#port.store()) this.#returns.restore(lease, settlement);
+      else this.#remember(lease);
       throw error;
     }
   }
@@ -152,17 +161,7 @@ export class QueueHands {
     this.#dispatcher.leave(client.id);
     const consumers = this.#consumersOf(client);
     this.#places.delete(client);
-    for (const consumer of consumers) {
-      // Another connection may have taken its place.
-      if (consumer.client !== client) continue;
-      consumer.client = null;
-      for (const lease of [...consumer.leases.values()]) {
-        if (!lease.stands) this.#returns.free(lease);
-        else if (isOver) this.#returns.lose(lease, "lost");
-        else this.#returns.renew(lease);
-      }
-      this.#tidy(consumer);
-    }
+    for (const consumer of consumers) this.#parted(consumer, isOver);
     this.#giving.pump();
   }
 
@@ -173,30 +172,63 @@ export class QueueHands {
     }
   }
 
-  /** All members are gone; it is of no use any more. */
-  close(): void {
+  /** All members are gone; it is of no use any more. Resolves when what was never sent is given back to the store. */
+  close(): Promise<void> {
     for (const client of this.#places.keys())
       this.#giving.takeBack(client, this.#consumersOf(client));
-    this.#giving.close();
     this.#returns.close();
     this.#places.clear();
+    return this.#giving.close();
+  }
+
+  /** Its store has failed: whether its end is written down shows when that is open again. */
+  #remember({ consumer, ...claim }: Lease): void {
+    if (consumer.client === null || consumer.leases.has(keyOf(claim))) return;
+    if (this.#leases.find(consumer.holder) !== consumer) return;
+    this.#leases.addGhost(consumer, claim);
+    this.#dispatcher.kept(consumer.holder);
   }
 
   /** What it says it holds it keeps; what else it was given never came to it. */
-  #claim(consumer: Consumer, { holding }: ConsumeHead): void {
+  #claim(client: Client, consumer: Consumer, { holding, concurrency }: ConsumeHead): void {
     const claimed = new Map(holding.map((claim) => [keyOf(claim), claim]));
     consumer.waiting = [];
     for (const lease of [...consumer.leases.values()]) {
       if (claimed.delete(keyOf(lease))) this.#returns.renew(lease);
       else this.#returns.giveBack(lease);
     }
-    // They are not its any more, but it still works on them.
-    const ghosts = [...claimed.values()].slice(0, MOST_GHOSTS);
-    for (const claim of ghosts) this.#leases.addGhost(consumer, claim);
+    // They are not its any more, but it still works on them, and has less room.
+    const known = this.#consumersOf(client).reduce((sum, { leases }) => sum + leases.size, 0);
+    const ghosts = [...claimed.values()].slice(0, Math.min(concurrency, MOST_CLAIMED - known));
+    for (const claim of known < MOST_CLAIMED ? ghosts : []) this.#leases.addGhost(consumer, claim);
   }
 
+  /** By its number it has one consumer: what another one of that number has is as if its connection were lost. */
+  #seat(client: Client, consumer: Consumer): void {
+    const seats = this.#places.get(client) ?? new Map<number, Consumer>();
+    const last = seats.get(consumer.number);
+    this.#places.set(client, seats.set(consumer.number, consumer));
+    if (last === undefined || last === consumer || last.client !== client) return;
+    this.#giving.recall(last);
+    this.#dispatcher.remove(last.holder);
+    this.#parted(last, false);
+  }
+
+  /** Its connection is lost, with or without its process. */
+  #parted(consumer: Consumer, isOver: boolean): void {
+    consumer.client = null;
+    for (const lease of [...consumer.leases.values()]) {
+      if (!lease.stands) this.#returns.free(lease);
+      else if (isOver) this.#returns.lose(lease, "lost");
+      else this.#returns.renew(lease);
+    }
+    this.#tidy(consumer);
+  }
+
+  /** Another connection may have taken the place of one. */
   #consumersOf(client: Client): readonly Consumer[] {
-    return [...(this.#places.get(client)?.values() ?? [])];
+    const all = [...(this.#places.get(client)?.values() ?? [])];
+    return all.filter((consumer) => consumer.client === client);
   }
 
   /** Forgets one that is given nothing more and has nothing. */

@@ -6,6 +6,7 @@ import {
   DEFAULT_HANDLER_MS,
   DEFAULT_PEEKED,
   LARGEST_FACTOR,
+  LONGEST_ERROR,
   LONGEST_HANDLER_MS,
   MOST_CONCURRENCY,
   MOST_PEEKED,
@@ -14,6 +15,10 @@ import {
 import type { BusFrame, Head } from "../../link/bus-frames.ts";
 import type { NewMessage, QueueState, Settlement } from "../queue/terms.ts";
 import { headersOf, keyOf, textOf, thrownOf } from "./heads.ts";
+
+/** Of an error that is cut: its message, and its stack. */
+const LONGEST_PART = LONGEST_ERROR / 4;
+const LONGEST_NAME = 255;
 
 export interface ConsumeHead {
   /** 0: it consumes no more. */
@@ -36,6 +41,10 @@ export interface ManageHead {
   readonly state: QueueState | null;
   readonly id: string | null;
   readonly limit: number;
+  /** Messages that were told already. */
+  readonly skip: number;
+  /** The last queue that was told already. */
+  readonly after: string;
 }
 
 /** The body is a view of what was received. Null: the head does not say which call it is. */
@@ -104,6 +113,8 @@ export function readManage(head: Head | null): ManageHead {
     // One that cannot be an id names no message: it must not mean all of them.
     id: head?.id === undefined || head.id === null ? null : (id ?? "0"),
     limit: wholeOf(head?.limit, 1, MOST_PEEKED) ?? DEFAULT_PEEKED,
+    skip: wholeOf(head?.skip, 0, MOST_PEEKED) ?? 0,
+    after: textOf(head?.after) ?? "",
   };
 }
 
@@ -123,12 +134,20 @@ function backoffOf(value: unknown): RetryBackoff {
   };
 }
 
+/** It is kept with the message, and is no part of what the queues may hold: so it is cut. */
 function toldOf(error: unknown) {
   const { name, message, ...rest } = thrownOf(error);
-  return {
+  const whole = {
     ...rest,
     name: typeof name === "string" ? name : "Error",
     message: typeof message === "string" ? message : "no reason was given",
+  };
+  if (JSON.stringify(whole).length <= LONGEST_ERROR) return whole;
+  const { stack, code } = rest;
+  return {
+    ...{ name: whole.name.slice(0, LONGEST_NAME), message: whole.message.slice(0, LONGEST_PART) },
+    ...(typeof stack === "string" ? { stack: stack.slice(0, LONGEST_PART) } : {}),
+    ...(code === undefined ? {} : { code: String(code).slice(0, LONGEST_NAME) }),
   };
 }
 

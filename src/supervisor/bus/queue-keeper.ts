@@ -1,7 +1,5 @@
 /** The store of durable queues, opened when it is first needed, and again after it has failed. */
 
-import { createHash } from "node:crypto";
-import { hostname } from "node:os";
 import { NO_QUEUES, type QueueReading } from "../../core/queue/reading.ts";
 import { HoldfastError } from "../../errors.ts";
 import { QueueStore } from "../queue/store.ts";
@@ -27,10 +25,11 @@ const TRY_AGAIN_MS = 1000;
 
 export class QueueKeeper {
   readonly #settings: () => QueueSettings;
-  #name: string | null = null;
   readonly #events: KeeperEvents;
   #store: QueueStore | null = null;
   #opening: Promise<QueueStore> | null = null;
+  /** Until the last one is closed its folder is in use. */
+  #closing: Promise<void> = Promise.resolve();
   /** Of stores that are closed. */
   #before = NO_QUEUES.events;
   /** It is not tried again before this instant of `performance.now()`. */
@@ -46,13 +45,9 @@ export class QueueKeeper {
     return this.#store;
   }
 
-  /** What tells its ids from those of other supervisors' stores, also after this one was started again. */
+  /** What tells its ids from those of other stores, also after the supervisor was started again; "": there is none. */
   get name(): string {
-    this.#name ??= createHash("sha256")
-      .update(`${hostname()}\0${this.#settings().folder}`)
-      .digest("base64url")
-      .slice(0, 12);
-    return this.#name;
+    return this.#store?.name ?? "";
   }
 
   /** Events over all stores of this process, and how it is in the present one. */
@@ -65,43 +60,63 @@ export class QueueKeeper {
 
   /** Rejects with HF_BUS_QUEUE_NO_FOLDER, and as `QueueStore.open` does. */
   open(): Promise<QueueStore> {
-    this.#opening ??= this.#open();
+    this.#opening ??= this.#open(this.#closing);
     return this.#opening;
   }
 
-  /** Resolves when everything handed in before is committed. It may be opened again. */
-  async close(): Promise<void> {
+  /** Resolves when everything handed in before is committed, up to the end of `last`. It may be opened again. */
+  close(last: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.#refusal = null;
-    const store = await this.#opening?.catch(() => null);
+    const opening = this.#opening;
+    if (opening !== null) this.#closing = this.#close(opening, last);
+    return this.#closing;
+  }
+
+  async #close(opening: Promise<QueueStore>, last: Promise<unknown>): Promise<void> {
+    const store = this.#store ?? (await opening.catch(() => null));
     if (!store || this.#store !== store) return;
     this.#forget();
     this.#events.lost(null);
+    await last;
     await store.close();
   }
 
-  async #open(): Promise<QueueStore> {
-    const { folder, ...options } = this.#settings();
-    let broken: HoldfastError | null = null;
+  async #open(closing: Promise<void>): Promise<QueueStore> {
+    // Also lets `open` know this promise before it ends.
+    await closing;
     try {
+      const { folder, ...options } = this.#settings();
       if (folder === null) throw new HoldfastError("HF_BUS_QUEUE_NO_FOLDER", {});
       if (this.#refusal && performance.now() < this.#refusal.until) throw this.#refusal.error;
-      const store = await QueueStore.open(folder, options, {
-        due: (queue) => this.#events.due(queue),
-        failed: (error) => {
-          broken = error;
-          if (this.#store === store) this.#failed(error);
-        },
-      });
+      return await this.#openIn(folder, options);
+    } catch (error) {
+      this.#opening = null;
+      if (this.#refusal?.error !== error) {
+        this.#refusal = { until: performance.now() + TRY_AGAIN_MS, error };
+      }
+      throw error;
+    }
+  }
+
+  async #openIn(folder: string, options: StoreOptions): Promise<QueueStore> {
+    let broken: HoldfastError | null = null;
+    const store = await QueueStore.open(folder, options, {
+      due: (queue) => this.#events.due(queue),
+      failed: (error) => {
+        broken = error;
+        if (this.#store === store) this.#failed(error);
+      },
+    });
+    try {
       const held = await store.held();
       if (broken) throw broken;
       this.#store = store;
       this.#events.opened(held);
       return store;
     } catch (error) {
-      this.#opening = null;
-      if (this.#refusal?.error !== error) {
-        this.#refusal = { until: performance.now() + TRY_AGAIN_MS, error };
-      }
+      // Else its folder would stay in use, and nobody could open it again.
+      this.#store = null;
+      await store.close();
       throw error;
     }
   }

@@ -3,7 +3,7 @@
 import type { Due as Deadlined } from "../../core/bus/deadlines.ts";
 import { Deadlines } from "../../core/bus/deadlines.ts";
 import { RETRY_BACKOFF, type RetryBackoff } from "../../core/queue/backoff.ts";
-import type { Leased } from "../queue/terms.ts";
+import type { Leased, Settlement } from "../queue/terms.ts";
 import type { Client } from "./client.ts";
 import type { Claim } from "./queue-heads.ts";
 
@@ -33,6 +33,8 @@ export interface Lease extends Claim, Deadlined {
   deadline: number;
   /** False: it is over, but its handler may still be at work and takes the room of another. */
   stands: boolean;
+  /** How its handler has ended, where that could not be written down; null: it has not been said. */
+  end: Settlement | null;
 }
 
 export class Leases {
@@ -63,7 +65,7 @@ export class Leases {
   }
 
   add(consumer: Consumer, { id, attempt }: Claim, deadline: number): Lease {
-    const lease: Lease = { id, attempt, consumer, deadline, stands: true, place: -1 };
+    const lease = { id, attempt, consumer, deadline, stands: true, end: null, place: -1 };
     consumer.leases.set(keyOf(lease), lease);
     this.#deadlines.add(lease);
     return lease;
@@ -71,7 +73,7 @@ export class Leases {
 
   /** It takes room and is no lease. */
   addGhost(consumer: Consumer, { id, attempt }: Claim): void {
-    const ghost = { id, attempt, consumer, deadline: 0, stands: false, place: -1 };
+    const ghost = { id, attempt, consumer, deadline: 0, stands: false, end: null, place: -1 };
     consumer.leases.set(keyOf(ghost), ghost);
   }
 

@@ -6,7 +6,7 @@ import type { QueueStore } from "../queue/store.ts";
 import type { Settlement } from "../queue/terms.ts";
 import { Due } from "./due.ts";
 import type { Claim } from "./queue-heads.ts";
-import type { Consumer, Lease, Leases } from "./queue-leases.ts";
+import { type Consumer, keyOf, type Lease, type Leases } from "./queue-leases.ts";
 
 /** So long a handler may be over its time before its message goes to another one: its own end comes first. */
 const LATE_MS = 5000;
@@ -67,28 +67,38 @@ export class Returns {
     this.#port.freed();
   }
 
-  /** Its end could not be written down. */
-  restore({ consumer, id, attempt, deadline }: Lease): void {
-    const { leases, dispatcher } = this.#port;
+  /** It is at work there already, and its room is taken from now on. */
+  keep(consumer: Consumer, claim: Claim): Lease {
+    if (!consumer.leases.has(keyOf(claim))) this.#port.dispatcher.kept(consumer.holder);
+    return this.lease(consumer, claim);
+  }
+
+  /** Its end could not be written down: that is tried again, at the latest when its time is over. */
+  restore({ consumer: last, id, attempt, deadline }: Lease, end: Settlement): void {
+    const { leases } = this.#port;
+    // Its client may have come back over another connection meanwhile.
+    const consumer = leases.find(last.holder) ?? last;
     leases.put(consumer);
-    const lease = this.lease(consumer, { id, attempt });
+    const lease = this.keep(consumer, { id, attempt });
+    lease.end = end;
     if (consumer.client) leases.prolong(lease, deadline);
-    dispatcher.kept(consumer.holder);
+    this.#due.look();
   }
 
   /** As if it had never been handed out. */
   giveBack(lease: Lease): void {
-    const { id, attempt, stands } = lease;
+    const { id, attempt, stands, end } = lease;
     this.free(lease);
-    if (stands) this.write({ id, attempt, how: "release" });
+    if (stands) this.write(end ?? { id, attempt, how: "release" });
   }
 
   /** A hung handler is given nothing in place of it: its room is free when it says that it has ended. */
   lose(lease: Lease, reason: FailureReason): void {
-    const { id, attempt, consumer, stands } = lease;
-    if (reason === "timeout") this.#port.leases.end(lease);
+    const { id, attempt, consumer, stands, end } = lease;
+    if (reason === "timeout" && end === null) this.#port.leases.end(lease);
     else this.free(lease);
     if (!stands) return;
+    if (end !== null) return this.write(end);
     const { backoff } = consumer;
     // Whether it was the last attempt the store knows.
     const attempts = Number.POSITIVE_INFINITY;

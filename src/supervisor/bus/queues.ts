@@ -1,6 +1,6 @@
 /** The desk of durable queues: messages are stored, handed out, settled and looked at. */
 
-import { LONGEST_QUEUED_BYTES, PEEKED_BYTES } from "../../core/queue/desk-bounds.ts";
+import { LONGEST_QUEUED_BYTES, MOST_LISTED } from "../../core/queue/desk-bounds.ts";
 import type { QueueReading } from "../../core/queue/reading.ts";
 import { HoldfastError } from "../../errors.ts";
 import { BUS, type BusFrame, type Head } from "../../link/bus-frames.ts";
@@ -9,6 +9,7 @@ import type { Client } from "./client.ts";
 import type { Desk } from "./desk.ts";
 import { publishFault } from "./heads.ts";
 import { type Failed, failureHead } from "./post.ts";
+import { addedHead, answer, headOf, settledHead } from "./queue-answers.ts";
 import { nameOf, QueueHands } from "./queue-hands.ts";
 import { readConsume, readEnqueue, readManage } from "./queue-heads.ts";
 import { QueueKeeper, type QueueSettings } from "./queue-keeper.ts";
@@ -83,9 +84,9 @@ export class QueueDesk implements Desk {
   async close(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#hands.close();
+    const givenBack = this.#hands.close();
     this.#hands = this.#newHands();
-    await this.#keeper.close();
+    await this.#keeper.close(givenBack);
   }
 
   #newHands(): QueueHands {
@@ -111,85 +112,105 @@ export class QueueDesk implements Desk {
       client.send(BUS.failure, id, failureHead(why));
       return client.link.worked(bytes);
     }
-    void this.#ask(client, id, async (store) => {
-      const added = await store.add(message);
-      return { message: added.id, duplicate: added.duplicate };
-    }).finally(() => client.link.worked(bytes));
+    const isOver = (): void => client.link.worked(bytes);
+    this.#ask(client, id, (store) => store.add(message).then(addedHead), isOver);
   }
 
   #consume(client: Client, frame: BusFrame): void {
     const { id, to: number, subject: queue } = frame;
-    const head = readConsume(frame.head, this.#keeper.name);
+    const { session } = readConsume(frame.head, this.#keeper.name);
     const fault = publishFault(queue);
     const failed: Failed | null =
       fault !== null
         ? { code: "SUBJECT_INVALID", message: fault }
-        : head.session === null || number === 0
+        : session === null || number === 0
           ? { code: "REFUSED", message: "a consumer has a session and a number from 1" }
-          : this.#hands.countOf(client) >= MOST_CONSUMERS && head.concurrency > 0
+          : this.#hands.countOf(client) >= MOST_CONSUMERS && !this.#hands.has(client, number)
             ? { code: "OVERLOADED", message: `it has ${MOST_CONSUMERS} consumers already` }
             : null;
     if (failed) return void client.send(BUS.failure, id, failureHead(failed));
-    void this.#ask(client, id, () => {
+    this.#ask(client, id, async () => {
+      // Which leases it has shows when the store is open: their ids are that one's.
+      const head = readConsume(frame.head, this.#keeper.name);
       if (!this.#gone.has(client)) this.#hands.consume(client, frame, head);
       return null;
     });
   }
 
   #settle(client: Client, frame: BusFrame): void {
-    void this.#ask(client, frame.id, async () => ({
-      stood: await this.#hands.settle(client, frame),
-    }));
+    this.#ask(client, frame.id, () => this.#hands.settle(client, frame).then(settledHead));
   }
 
   #manage(client: Client, { id, subject: queue, head }: BusFrame): void {
     const open = this.#questions.get(client) ?? 0;
-    const { what, state, id: message, limit } = readManage(head);
+    const { what, state, id: message, limit, skip, after } = readManage(head);
     const fault = what === "list" ? null : publishFault(queue);
     const failed: Failed | null =
-      what === null || fault !== null
-        ? { code: "SUBJECT_INVALID", message: fault ?? "there is no such question" }
-        : open >= MOST_QUESTIONS
-          ? { code: "OVERLOADED", message: "too many questions about queues are open" }
-          : null;
+      what === null
+        ? { code: "REFUSED", message: "there is no such question about queues" }
+        : fault !== null
+          ? { code: "SUBJECT_INVALID", message: fault }
+          : open >= MOST_QUESTIONS
+            ? { code: "OVERLOADED", message: "too many questions about queues are open" }
+            : null;
     if (failed) return void client.send(BUS.failure, id, failureHead(failed));
     this.#questions.set(client, open + 1);
-    void this.#ask(client, id, async (store) => {
-      if (what === "list") return { queues: await store.list() };
+    const isOver = (): void => {
+      this.#questions.set(client, (this.#questions.get(client) ?? 1) - 1);
+    };
+    const act = async (store: QueueStore): Promise<Head> => {
+      if (what === "list") {
+        const queues = await store.list(after, MOST_LISTED);
+        return { queues, more: queues.length === MOST_LISTED };
+      }
       if (what === "retry") return { count: await store.retry(queue, message) };
       if (what === "purge") return { count: await store.purge(queue, state, message) };
-      const found = await store.peek(queue, state ?? "ready", limit);
+      const found = await store.peek(queue, state ?? "ready", limit, skip);
       const messages = found.map(({ body, ...rest }) => ({
         ...rest,
-        body: body.subarray(0, PEEKED_BYTES).toString("base64"),
+        body: body.toString("base64"),
       }));
       return { messages };
-    }).finally(() => this.#questions.set(client, (this.#questions.get(client) ?? 1) - 1));
+    };
+    this.#ask(client, id, act, isOver);
   }
 
-  /** Has the store do something, and answers. What comes one after the other is done so. Never rejects. */
-  async #ask(
+  /** Has the store do something, and answers. What comes one after the other is done so. */
+  #ask(
     client: Client,
     id: number,
-    act: (store: QueueStore) => Promise<Head> | null,
-  ): Promise<void> {
-    try {
-      const store = this.#keeper.store ?? (await this.#keeper.open());
-      answer(client, id, await act(store));
-    } catch (error) {
+    act: (store: QueueStore) => Promise<Head | null>,
+    isOver = (): void => {},
+  ): void {
+    const { store } = this.#keeper;
+    // There is one as a rule: then a message costs no promise more than its own.
+    const acted = store ? act(store) : this.#keeper.open().then(act);
+    const refuse = (error: unknown): void => {
       this.#tell(error);
       client.send(BUS.failure, id, headOf(error));
-    }
+    };
+    const say = (what: () => void): void => {
+      try {
+        what();
+      } catch (error) {
+        this.#port.bug("the answer about a durable queue", error);
+      }
+      isOver();
+    };
+    acted.then(
+      (head) => say(() => answer(client, id, head)),
+      (error: unknown) => say(() => refuse(error)),
+    );
   }
 
   #lost(error: HoldfastError | null): void {
     this.#hands.lost();
-    if (error === null) return;
-    this.#tell(error);
+    if (error !== null) this.#tell(error);
     this.#openAgain();
   }
 
   #openAgain(): void {
+    if (this.#timer) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (this.#hands.size === 0) return;
       this.#keeper.open().catch((error: unknown) => {
@@ -203,26 +224,4 @@ export class QueueDesk implements Desk {
     if (!(error instanceof HoldfastError)) this.#port.bug("a durable queue", error);
     else if (!CALLERS.includes(error.code)) this.#port.fault(error);
   }
-}
-
-/** What is too much for one frame is cut: the list of queues or messages ends earlier. */
-function answer(client: Client, id: number, head: Head | null): void {
-  if (client.send(BUS.done, id, head)) return;
-  const isLong = Object.values(head ?? {}).some(
-    (value) => Array.isArray(value) && value.length > 0,
-  );
-  if (!isLong) return;
-  const shorter = Object.entries(head ?? {}).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value.slice(0, value.length >> 1) : value,
-  ]);
-  answer(client, id, Object.fromEntries(shorter));
-}
-
-function headOf(error: unknown): Head {
-  if (!(error instanceof HoldfastError)) {
-    return { name: "HoldfastError", code: "HF_BUG", message: (error as Error).message };
-  }
-  const { name, code, message, details } = error;
-  return { name, code, message, details };
 }

@@ -11,6 +11,8 @@ import type { KnownWorker, Roster } from "./roster.ts";
 const HELLO_WITHIN_MS = 5000;
 const WAITING_MAX = 1000;
 const MEMBERS_MAX = 10_000;
+/** Of them so many are kept for workers and other programs of this machine. */
+const LOCAL_MEMBERS = 1000;
 /** With a smaller window hardly a frame would pass; a larger one is no bound. */
 const SMALLEST_WINDOW_BYTES = 1024;
 const LARGEST_WINDOW_BYTES = 64 * 1024 * 1024;
@@ -78,7 +80,8 @@ export class Reception {
     if (!isWithin(window, SMALLEST_WINDOW_BYTES, LARGEST_WINDOW_BYTES)) {
       return `its window is not ${SMALLEST_WINDOW_BYTES} to ${LARGEST_WINDOW_BYTES} bytes`;
     }
-    if (this.#port.members() >= MEMBERS_MAX) return `the bus has ${MEMBERS_MAX} members already`;
+    const most = guest ? MEMBERS_MAX - LOCAL_MEMBERS : MEMBERS_MAX;
+    if (this.#port.members() >= most) return `the bus has ${most} members already`;
     const isWorker = worker !== undefined && worker !== null;
     if (isWorker && guest) return "workers do not come from other machines";
     const proven = isWorker ? this.#port.roster.prove(worker) : null;
@@ -95,7 +98,7 @@ export class Reception {
   #intruder(claim: unknown): string {
     const { id } = claim as { id?: unknown };
     const who = typeof id === "number" ? `worker ${id}` : "a worker";
-    this.#port.intruder(who);
+    if (!this.#port.roster.hasLeft(claim)) this.#port.intruder(who);
     return `it is not ${who}, or that worker is gone`;
   }
 }

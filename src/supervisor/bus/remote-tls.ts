@@ -9,6 +9,7 @@
 
 import { constants } from "node:crypto";
 import type { TLSSocket, TlsOptions } from "node:tls";
+import { CERTIFICATE_CIPHERS } from "../../link/bus-tls.ts";
 import type { Credentials, Identity } from "./credentials.ts";
 
 const PSK_CIPHERS = [
@@ -45,7 +46,8 @@ export class Passport {
       };
     }
     // Judged by `judge`: refused within TLS by Node, a client would see nothing but a closed connection.
-    return { ...common, ...certificates, requestCert: true, rejectUnauthorized: false };
+    const ciphers = CERTIFICATE_CIPHERS;
+    return { ...common, ciphers, ...certificates, requestCert: true, rejectUnauthorized: false };
   }
 
   /** After the handshake. */
@@ -57,7 +59,7 @@ export class Passport {
 
   /** What it claimed to be, for people; null: nothing. */
   claimOf(socket: TLSSocket): string | null {
-    return this.#claims.get(socket)?.slice(0, 128) ?? null;
+    return this.#claims.get(socket) ?? null;
   }
 
   /** Whether the handshake has failed at the proof, rather than before. */

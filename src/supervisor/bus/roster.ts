@@ -5,6 +5,8 @@ import type { MemberState } from "../../core/bus/exchange.ts";
 import type { Client } from "./client.ts";
 
 const TOKEN_BYTES = 16;
+/** Workers that are gone, and whose hello may still be on the way. */
+const LEFT_MAX = 100;
 
 export interface Worker {
   readonly app: string;
@@ -24,6 +26,8 @@ export interface KnownWorker extends Worker {
 
 export class Roster {
   readonly #workers = new Map<number, KnownWorker>();
+  /** Tokens of those that went last. */
+  readonly #left = new Map<number, string>();
 
   /** A worker is about to start; gives its token. */
   admit(worker: Worker): string {
@@ -39,22 +43,41 @@ export class Roster {
 
   /** The worker that proves to be it; undefined: it is none. */
   prove(claim: unknown): KnownWorker | undefined {
-    const { id, token } = (claim ?? {}) as { id?: unknown; token?: unknown };
-    const known = typeof id === "number" ? this.#workers.get(id) : undefined;
-    if (!known || typeof token !== "string") return undefined;
-    const [given, right] = [Buffer.from(token), Buffer.from(known.token)];
-    return given.length === right.length && timingSafeEqual(given, right) ? known : undefined;
+    const known = this.#workers.get(claimed(claim));
+    return known && hasToken(claim, known.token) ? known : undefined;
+  }
+
+  /** Its hello was still on the way when its process ended: it is no intruder. */
+  hasLeft(claim: unknown): boolean {
+    const token = this.#left.get(claimed(claim));
+    return token !== undefined && hasToken(claim, token);
   }
 
   /** Nobody can come as this worker any more. */
   forget(worker: number): KnownWorker | undefined {
     const known = this.#workers.get(worker);
     this.#workers.delete(worker);
+    if (known) this.#left.set(worker, known.token);
+    const [oldest] = this.#left.keys();
+    if (this.#left.size > LEFT_MAX && oldest !== undefined) this.#left.delete(oldest);
     return known;
   }
 }
 
+/** The worker somebody says to be; NaN, which none is: that was no number. */
+function claimed(claim: unknown): number {
+  const { id } = (claim ?? {}) as { id?: unknown };
+  return typeof id === "number" ? id : Number.NaN;
+}
+
+function hasToken(claim: unknown, right: string): boolean {
+  const { token } = (claim ?? {}) as { token?: unknown };
+  if (typeof token !== "string") return false;
+  const [given, wanted] = [Buffer.from(token), Buffer.from(right)];
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
 /** What a worker's members may be given. */
 export function stateOf({ state, isHung }: KnownWorker): MemberState {
-  return isHung ? "draining" : state;
+  return isHung ? "hung" : state;
 }

@@ -51,6 +51,10 @@ export class Router {
     });
   }
 
+  get sizes() {
+    return this.#exchange.sizes();
+  }
+
   /** A member is there; `client` null: the supervisor itself. */
   join(member: Member, state: MemberState, client: Client | null): void {
     this.#exchange.join(member, state);
@@ -62,7 +66,7 @@ export class Router {
   }
 
   turn(client: Client, state: MemberState): void {
-    const wanted = client.isLeaving ? "draining" : state;
+    const wanted = client.isLeaving && state !== "hung" ? "draining" : state;
     client.state = wanted;
     this.#post.carryOut(this.#exchange.turn(client.id, wanted, performance.now()));
     this.#port.turned(client, wanted);

@@ -45,6 +45,7 @@ export type PeekCall = readonly [
   queue: string,
   state: string,
   limit: number,
+  skip: number,
 ];
 export type RetryCall = readonly [call: number, verb: "retry", queue: string, id: string | null];
 export type PurgeCall = readonly [
@@ -54,9 +55,12 @@ export type PurgeCall = readonly [
   state: string | null,
   id: string | null,
 ];
-export type LookCall = readonly [call: number, verb: "held" | "list"];
+export type ListCall = readonly [call: number, verb: "list", after: string, limit: number];
+export type HeldCall = readonly [call: number, verb: "held"];
 
-export type Call = AddCall | SettleCall | TakeCall | PeekCall | RetryCall | PurgeCall | LookCall;
+export type Call =
+  | (AddCall | SettleCall | TakeCall | HeldCall)
+  | (PeekCall | ListCall | RetryCall | PurgeCall);
 
 /** What a thread is started with. */
 export interface ThreadOrder {
@@ -109,7 +113,7 @@ export interface News {
 
 /** From the thread. Once "refused", "failed" or "closed" was told, nothing follows. */
 export type Told =
-  | ({ readonly kind: "open" } & News)
+  | ({ readonly kind: "open"; readonly name: string } & News)
   | ({
       readonly kind: "answers";
       readonly answers: readonly Answer[];

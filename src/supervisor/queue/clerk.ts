@@ -31,6 +31,9 @@ export interface Worked {
 /** After a sweep that failed. */
 const TRY_AGAIN_MS = 1000;
 
+const NOTHING_DONE = "Nothing of it was done.";
+const UNKNOWN_DONE = "Whether it was done is not known.";
+
 const DEEDS: Readonly<Record<Call[1], string>> = {
   add: "store a message",
   take: "hand out messages",
@@ -68,6 +71,11 @@ export class Clerk {
     this.#looks = new Looks(db, this.tally);
     this.#clearing = new Clearing(db, this.tally, places);
     this.#sweep = new Sweep(db, this.tally, places, onces, this.#adding);
+  }
+
+  /** What the file is known by, from its beginning. */
+  get name(): string {
+    return String(this.#db.prepare("SELECT name FROM identity").get()?.name);
   }
 
   /** When `sweep` has something to do; null: never, as things are. */
@@ -114,7 +122,12 @@ export class Clerk {
       return this.#commit(() => this.#performAll([waiting], now));
     } catch (error) {
       if (isDamage(error)) throw error;
-      const details = { action: DEEDS[waiting.call[1]], reason: (error as Error).message };
+      const action = DEEDS[waiting.call[1]];
+      const details = {
+        action,
+        reason: (error as Error).message,
+        outcome: outcome(waiting, error),
+      };
       const answer = [waiting.call[0], false, "HF_BUS_QUEUE_FAILED", details] as const;
       return { answers: [answer], bodies: [], rest: [] };
     }
@@ -151,9 +164,9 @@ export class Clerk {
       case "held":
         return this.#leases.held();
       case "list":
-        return this.#looks.list();
+        return this.#looks.list(call[2], call[3]);
       case "peek":
-        return this.#looks.peek(call[2], call[3], call[4]);
+        return this.#looks.peek(call[2], call[3], call[4], call[5]);
       case "retry":
         return this.#clearing.retry(call[2], call[3], since, now);
       case "purge":
@@ -184,4 +197,11 @@ export class Clerk {
       // After some errors, a full disk among them, SQLite has done so itself, and none is open.
     }
   }
+}
+
+/** What became of a call that failed. After an error of the disk its last pages may lie there all the same. */
+function outcome({ done }: Waiting, error: unknown): string {
+  const isKnown = codeOf(error) !== SQLITE.ioerr;
+  if (done === 0) return isKnown ? NOTHING_DONE : UNKNOWN_DONE;
+  return `${done} messages were done before${isKnown ? "" : "; of others it is not known"}.`;
 }

@@ -20,6 +20,11 @@ export type DatabaseClass = new (file: string) => Database;
 /** What `errcode` of an error is, without its details (https://www.sqlite.org/rescode.html). */
 export const SQLITE = { busy: 5, ioerr: 10, corrupt: 11, full: 13, notADatabase: 26 } as const;
 
+/** What only we can see to be damaged. */
+export class Damage extends Error {
+  readonly errcode = SQLITE.corrupt;
+}
+
 /** The primary result code; null: the error is none of SQLite's. */
 export function codeOf(error: unknown): number | null {
   const { errcode } = error as { errcode?: unknown };

@@ -2,7 +2,7 @@
 
 import { isLastAttempt } from "../../core/queue/fate.ts";
 import type { LeaseRow, Outcome, SettleCall } from "./calls.ts";
-import type { Database, Row, Statement } from "./driver.ts";
+import { Damage, type Database, type Row, type Statement } from "./driver.ts";
 import type { Message, Places } from "./places.ts";
 import { STATE, type Tally } from "./tally.ts";
 
@@ -84,6 +84,7 @@ export class Leases {
     const attempt = Number(row.attempt) + 1;
     const [enqueuedAt, attempts] = [Number(row.enqueued_at), Number(row.attempts)];
     const bytes = body as Uint8Array;
+    checkHeaders(id, headers as string | null);
     const terms = [headers as string | null, Number(format), enqueuedAt, attempts] as const;
     return [[String(id), attempt, key, ...terms, bytes.length], bytes];
   }
@@ -92,6 +93,16 @@ export class Leases {
   #bury(message: Message, told: Pick<Message, "reason" | "error" | "failedAt">, now: number): void {
     this.#places.move(message, { ...told, state: STATE.dead, holder: null, expiresAt: null }, now);
     this.#tally.count("dead");
+  }
+}
+
+/** SQLite does not notice a changed byte, and the main thread reads them where a throw would end the supervisor. */
+function checkHeaders(id: number, headers: string | null): void {
+  if (headers === null) return;
+  try {
+    JSON.parse(headers);
+  } catch (error) {
+    throw new Damage(`the headers of message ${id} are no JSON`, { cause: error });
   }
 }
 

@@ -1,6 +1,6 @@
 /** What people see of the queues. */
 
-import { QUEUE_PEEK_BYTES } from "../../core/queue/bounds.ts";
+import { PEEKED_BYTES } from "../../core/queue/desk-bounds.ts";
 import type { Outcome } from "./calls.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 import { STATE, type State, type Tally } from "./tally.ts";
@@ -28,24 +28,27 @@ export class Looks {
     this.#oldest = db.prepare(`SELECT enqueued_at FROM messages INDEXED BY place
       WHERE queue = ? AND state = ? AND urgency = ? ORDER BY id LIMIT 1`);
     this.#peek = db.prepare(`SELECT messages.*, contents.format, contents.headers,
-      length(contents.body) AS body_bytes, substr(contents.body, 1, ${QUEUE_PEEK_BYTES}) AS body
+      length(contents.body) AS body_bytes, substr(contents.body, 1, ${PEEKED_BYTES}) AS body
       FROM messages INDEXED BY place JOIN contents USING (id)
       WHERE queue = ? AND state = ? ORDER BY urgency, messages.id LIMIT ?`);
   }
 
-  list(): Outcome {
-    const value = [...this.#tally.queues].sort().map((name) => {
+  /** Those whose names come after that one. */
+  list(after: string, limit: number): Outcome {
+    const rest = this.#tally.queues.filter((name) => name > after).sort();
+    const value = rest.slice(0, limit).map((name) => {
       const [queue, ready, delayed, leased, dead, bytes] = this.#tally.rowOf(name);
       return { queue, ready, delayed, leased, dead, bytes, oldestAt: this.#oldestAt(queue) };
     });
     return { value };
   }
 
-  peek(queue: string, state: string, limit: number): Outcome {
-    const rows: Row[] = [];
+  peek(queue: string, state: string, limit: number, skip: number): Outcome {
+    const found: Row[] = [];
     for (const one of STATES[state as QueueState]) {
-      rows.push(...this.#peek.all(queue, one, limit - rows.length));
+      found.push(...this.#peek.all(queue, one, skip + limit - found.length));
     }
+    const rows = found.slice(skip);
     return {
       value: rows.map((row) => peeked(row, state)),
       bodies: rows.map(bodyOf),

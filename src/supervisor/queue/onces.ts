@@ -26,8 +26,9 @@ export class Onces {
     this.#find = db.prepare("SELECT at FROM onces WHERE id = ?");
     this.#oldest = db.prepare(`SELECT id, text, at FROM onces ORDER BY id LIMIT ${AT_ONCE}`);
     this.#remove = db.prepare("DELETE FROM onces WHERE id <= ?");
-    for (const { id, text } of db.prepare("SELECT id, text FROM onces ORDER BY id").all()) {
-      this.#ids.set(String(text), Number(id));
+    const next = db.prepare(`SELECT id, text FROM onces WHERE id > ? ORDER BY id LIMIT ${AT_ONCE}`);
+    for (let rows = next.all(0); rows.length > 0; rows = next.all(rows.at(-1)?.id ?? 0)) {
+      for (const { id, text } of rows) this.#ids.set(String(text), Number(id));
     }
   }
 

@@ -35,7 +35,7 @@ export class ThreadPort {
   #isClosing = false;
   #failure: HoldfastError | null = null;
   #isOver = false;
-  #opened: { resolve(): void; reject(error: Error): void } | null = null;
+  #opened: { resolve(name: string): void; reject(error: Error): void } | null = null;
   readonly #ended: Promise<void>;
 
   constructor(program: string, order: ThreadOrder, events: PortEvents) {
@@ -56,8 +56,8 @@ export class ThreadPort {
     this.#thread.on("error", (error) => this.#fail(failed("go on", error.message, error)));
   }
 
-  /** Rejects with what the thread says is wrong with the folder. */
-  opened(): Promise<void> {
+  /** Resolves with the file's name for itself. Rejects with what the thread says is wrong with the folder. */
+  opened(): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#opened = { resolve, reject };
     });
@@ -113,7 +113,7 @@ export class ThreadPort {
     switch (told.kind) {
       case "open":
         this.#events.news(told);
-        this.#opened?.resolve();
+        this.#opened?.resolve(told.name);
         this.#opened = null;
         return;
       case "answers":
@@ -168,7 +168,8 @@ function joined(bodies: readonly Buffer[]): Uint8Array<ArrayBuffer> {
 }
 
 function failed(action: string, reason: string, cause?: Error): HoldfastError {
-  return new HoldfastError("HF_BUS_QUEUE_FAILED", { action, reason }, cause && { cause });
+  const outcome = "Whether what was asked last was done is not known.";
+  return new HoldfastError("HF_BUS_QUEUE_FAILED", { action, reason, outcome }, cause && { cause });
 }
 
 function errorOf([code, details]: Refusal): HoldfastError {

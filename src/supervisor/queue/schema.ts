@@ -53,6 +53,12 @@ PRAGMA application_id = ${APPLICATION};
 PRAGMA user_version = ${FORMAT};
 `;
 
+/** Ids begin anew in a new file, and whoever has a message of the last one must not end one of this. */
+const IDENTITY = `
+CREATE TABLE IF NOT EXISTS identity (name TEXT NOT NULL) STRICT;
+INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity);
+`;
+
 /** Why a folder cannot be used. */
 export class FolderRefused extends Error {}
 
@@ -109,10 +115,12 @@ function prepare(db: Database, fsync: "commit" | "os"): void {
   const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
   if (mode !== "wal") throw new FolderRefused(`cannot have a write-ahead log (mode ${mode})`);
   db.exec(`PRAGMA synchronous = ${fsync === "commit" ? "FULL" : "NORMAL"}`);
+  // On macOS fsync alone leaves it in the disk's own memory; elsewhere this changes nothing.
+  db.exec("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
   db.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
   db.exec("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY");
   // The lock is taken with the first write: now, not with the first message.
-  db.exec(`BEGIN IMMEDIATE; ${isNew ? LAYOUT : ""} COMMIT`);
+  db.exec(`BEGIN IMMEDIATE; ${isNew ? LAYOUT : ""} ${IDENTITY} COMMIT`);
 }
 
 /** True: it is empty. */

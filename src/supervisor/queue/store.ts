@@ -1,5 +1,6 @@
 /** The durable queues' messages on disk: SQLite in a thread of its own, many calls in one commit. */
 
+import { MOST_LISTED } from "../../core/queue/desk-bounds.ts";
 import { QUEUE_PROGRAM } from "../queue-program.ts";
 import type { LeaseRow } from "./calls.ts";
 import { type Asked, type NextBody, ThreadPort } from "./port.ts";
@@ -22,14 +23,18 @@ export type * from "./terms.ts";
 
 /**
  * Every call resolves after the commit that has it, and may reject with HF_BUS_QUEUE_FAILED (the disk is full, for
- * one: nothing of the call was stored, the store goes on), with HF_BUS_QUEUE_FOLDER (the file turned out to be damaged:
- * the store is closed) and, after `close`, with HF_BUS_CLOSED. Calls are worked on in their order.
+ * one: the store goes on; the error says what became of the call), with HF_BUS_QUEUE_DAMAGED (the file turned out to be
+ * damaged: the store is closed) and, after `close`, with HF_BUS_CLOSED. Calls are worked on in their order, but for
+ * `retry` and `purge` of many messages, which let others through.
  */
 export class QueueStore {
+  /** Tells its ids from those of all other stores, also one that lay in its place. */
+  readonly name: string;
   readonly #port: ThreadPort;
   readonly #standing: Standing;
 
-  private constructor(port: ThreadPort, standing: Standing) {
+  private constructor(port: ThreadPort, standing: Standing, name: string) {
+    this.name = name;
     this.#port = port;
     this.#standing = standing;
   }
@@ -53,8 +58,7 @@ export class QueueStore {
       },
       failed: (error) => events.failed(error),
     });
-    await port.opened();
-    return new QueueStore(port, standing);
+    return new QueueStore(port, standing, await port.opened());
   }
 
   /** Since the store was opened, as of the last commit. */
@@ -100,14 +104,20 @@ export class QueueStore {
     return this.#port.ask(["held"], null, (value) => value as readonly HeldLease[]);
   }
 
-  /** The queues that hold anything, by name. */
-  list(): Promise<readonly QueueSummary[]> {
-    return this.#port.ask(["list"], null, (value) => value as readonly QueueSummary[]);
+  /** Up to `limit` queues that hold anything, by name: those after the one of that name. */
+  list(after = "", limit = MOST_LISTED): Promise<readonly QueueSummary[]> {
+    const asked: Asked = ["list", after, limit];
+    return this.#port.ask(asked, null, (value) => value as readonly QueueSummary[]);
   }
 
-  /** Up to `limit` messages, those of the highest priority first. */
-  peek(queue: string, state: QueueState, limit: number): Promise<readonly PeekedMessage[]> {
-    return this.#port.ask(["peek", queue, state, limit], null, (value, nextBody) =>
+  /** Up to `limit` messages behind the first `skip`, those of the highest priority first. */
+  peek(
+    queue: string,
+    state: QueueState,
+    limit: number,
+    skip = 0,
+  ): Promise<readonly PeekedMessage[]> {
+    return this.#port.ask(["peek", queue, state, limit, skip], null, (value, nextBody) =>
       (value as readonly (PeekedMessage & { readonly cut: number })[]).map(
         ({ cut, ...message }) => ({
           ...message,

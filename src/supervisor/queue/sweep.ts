@@ -63,10 +63,10 @@ export class Sweep {
     this.#forgetAt = isMore ? now : now + FORGET_EVERY_MS;
   }
 
-  /** It failed, and is tried again then. */
+  /** It failed, and is tried again then: what it has said of the next time was said before it was rolled back. */
   postpone(until: number): void {
-    this.#places.nextAt = Math.max(this.#places.nextAt, until);
-    this.#forgetAt = Math.max(this.#forgetAt, until);
+    this.#places.nextAt = until;
+    this.#forgetAt = until;
   }
 }
 

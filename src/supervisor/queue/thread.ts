@@ -62,7 +62,7 @@ class Thread {
     });
     this.#guarded(() => {
       this.#clerk.sweep(this.#now());
-      tell(this.#port, { kind: "open", ...this.#news() });
+      tell(this.#port, { kind: "open", name: this.#clerk.name, ...this.#news() });
       this.#setAlarm();
     });
   }
@@ -162,7 +162,7 @@ class Thread {
       if (!isDamage(error)) throw error;
       const reason = refusal(fileOf(this.#order), error).message;
       const details = { directory: this.#order.folder, reason };
-      tell(this.#port, { kind: "failed", refusal: ["HF_BUS_QUEUE_FOLDER", details] });
+      tell(this.#port, { kind: "failed", refusal: ["HF_BUS_QUEUE_DAMAGED", details] });
       clearTimeout(this.#alarm);
       this.#clerk.close();
       this.#port.close();

@@ -22,7 +22,7 @@ class NaiveLocks {
 
   mayHave({ member, isLeader }: Asked): boolean {
     const state = this.states.get(member);
-    return state === "ready" || (state === "starting" && !isLeader);
+    return isLeader ? state === "ready" : state !== undefined && state !== "hung";
   }
 
   holder(name: string): Asked | undefined {
@@ -58,8 +58,9 @@ class NaiveLocks {
     const leads = this.asked.filter(
       (each) => each.member === member && each.isHeld && each.isLeader,
     );
+    const isToEnd = state === "draining" || state === "hung";
     const lost = leads.map(({ id }) => ({ kind: "lost" as const, member, id }));
-    return state === "draining" ? lost : this.grant();
+    return [...(isToEnd ? lost : []), ...this.grant()];
   }
 
   leave(member: number): LockOutcome[] {
@@ -120,7 +121,7 @@ type Step = (pair: Pair) => void;
 
 const member = fc.integer({ min: 1, max: 4 });
 const id = fc.integer({ min: 1, max: 6 });
-const state = fc.constantFrom<MemberState>("starting", "ready", "ready", "draining");
+const state = fc.constantFrom<MemberState>("starting", "ready", "ready", "draining", "hung");
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(member, state).map(([who, at]): Step => joins(who, at)) },
@@ -234,7 +235,7 @@ describe("a lock", () => {
     expect(locks.leave(1)).toEqual([{ kind: "granted", member: 2, id: 1, fence: 2 }]);
   });
 
-  it("is had by who starts, but not led by it; who drains keeps what it has and gets no more", () => {
+  it("is had by who starts or drains, but not led by them", () => {
     const locks = withMembers(2);
     locks.join(1, "starting");
     locks.ask({ ...ask, member: 1, id: 1, name: "a" }, 0);
@@ -242,14 +243,36 @@ describe("a lock", () => {
     expect(locks.turn(1, "ready")).toEqual([{ kind: "granted", member: 1, id: 2, fence: 2 }]);
     expect(locks.turn(1, "draining")).toEqual([{ kind: "lost", member: 1, id: 2 }]);
     expect(locks.turn(1, "draining")).toEqual([]);
-    expect(locks.ask({ ...ask, member: 1, id: 3, name: "c", deadline: 0 }, 0)).toEqual([
-      { kind: "refused", member: 1, id: 3, why: "not-given" },
+    expect(locks.ask({ ...ask, member: 1, id: 3, name: "c" }, 0)).toEqual([
+      { kind: "granted", member: 1, id: 3, fence: 3 },
+    ]);
+    const led = { ...ask, member: 1, id: 4, name: "d", isLeader: true };
+    expect(locks.ask({ ...led, deadline: 0 }, 0)).toEqual([
+      { kind: "refused", member: 1, id: 4, why: "not-given" },
     ]);
     locks.ask({ ...ask, member: 2, id: 1, name: "b", isLeader: true }, 0);
     expect(locks.ask({ ...ask, member: 2, id: 2, name: "a", deadline: 0 }, 0)).toEqual([
       { kind: "refused", member: 2, id: 2, why: "held" },
     ]);
-    expect(locks.release(1, 2)).toEqual([{ kind: "granted", member: 2, id: 1, fence: 3 }]);
+    expect(locks.release(1, 2)).toEqual([{ kind: "granted", member: 2, id: 1, fence: 4 }]);
+    locks.ask({ ...ask, member: 1, id: 5, name: "b" }, 0);
+    expect(locks.release(2, 1)).toEqual([{ kind: "granted", member: 1, id: 5, fence: 5 }]);
+  });
+
+  it("is not given to who hangs, and its leaderships are to end, until it is well again", () => {
+    const locks = withMembers(1, 2);
+    locks.ask({ ...ask, member: 1, id: 1, name: "led", isLeader: true }, 0);
+    locks.ask({ ...ask, member: 2, id: 1, name: "a" }, 0);
+    locks.ask({ ...ask, member: 1, id: 2, name: "a" }, 0);
+    expect(locks.turn(1, "hung")).toEqual([{ kind: "lost", member: 1, id: 1 }]);
+    expect(locks.release(2, 1)).toEqual([]);
+    expect(locks.ask({ ...ask, member: 1, id: 3, name: "b", deadline: 0 }, 0)).toEqual([
+      { kind: "refused", member: 1, id: 3, why: "not-given" },
+    ]);
+    expect(locks.turn(1, "draining")).toEqual([
+      { kind: "lost", member: 1, id: 1 },
+      { kind: "granted", member: 1, id: 2, fence: 3 },
+    ]);
   });
 
   it("is refused to a member that has 10,000", () => {

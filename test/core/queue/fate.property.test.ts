@@ -1,16 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RETRY_BACKOFF, retryDelayMs } from "../../../src/core/queue/backoff.ts";
-import { QUEUE_BOUNDS, QUEUE_DEFAULTS, termsFault } from "../../../src/core/queue/bounds.ts";
 import { fateOf } from "../../../src/core/queue/fate.ts";
 
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const attempt = fc.integer({ min: 1, max: 1000 });
 const reason = fc.constantFrom("failed" as const, "timeout" as const, "lost" as const);
-const TERMS = {
-  ...{ once: "a1", key: null, headers: null, delayMs: 0, ttlMs: null, dedupe: null },
-  ...QUEUE_DEFAULTS,
-};
 
 describe("the wait before a retry", () => {
   it("is never longer than its bound, which doubles up to five minutes", () => {
@@ -72,29 +67,5 @@ describe("a lease that failed", () => {
     expect(fateOf({ ...lost, attempt: 2 })).toEqual({ how: "retry", delayMs: 1000 });
     const failed = { ...lost, reason: "failed" as const, attempt: 1 };
     expect(fateOf(failed)).toEqual({ how: "retry", delayMs: 500 });
-  });
-});
-
-describe("the terms of a message", () => {
-  it("are well as they are by default, and at their bounds", () => {
-    const { textLength, waitMs, dedupeMs, attempts, priority } = QUEUE_BOUNDS;
-    const key = "k".repeat(textLength);
-    expect(termsFault(TERMS)).toBeNull();
-    const most = { key, dedupe: key, delayMs: waitMs, ttlMs: waitMs, dedupeMs, attempts, priority };
-    expect(termsFault({ ...TERMS, ...most })).toBeNull();
-  });
-
-  it.each([
-    ["once", { once: "" }],
-    ["key", { key: "k".repeat(256) }],
-    ["dedupe", { dedupe: "" }],
-    ["headers", { headers: { a: "b".repeat(16 * 1024) } }],
-    ["delay", { delayMs: -1 }],
-    ["ttl", { ttlMs: 0 }],
-    ["priority", { priority: 10 }],
-    ["attempts", { attempts: 1.5 }],
-    ["dedupeWindow", { dedupeMs: Number.NaN }],
-  ])("%s out of bounds is named", (option, wrong) => {
-    expect(termsFault({ ...TERMS, ...wrong })?.option).toBe(option);
   });
 });
