@@ -71,7 +71,9 @@ export function messageTable(
 
 /** `mails:0` for a worker, else the name of a program: what tells its consumers apart is for programs. */
 function holderOf({ holder }: QueuedMessage): string {
-  return holder?.replace(/ \S+$/, "").replace(/\/(\d+)$/, ":$1") ?? "-";
+  const [, kind, name = ""] = /^(\w+) (.*) \S+$/.exec(holder ?? "") ?? [];
+  if (kind === undefined) return holder ?? "-";
+  return kind === "worker" ? name.replace(/\/(\d+)$/, ":$1") : name;
 }
 
 function whyOf({ reason, error }: QueuedMessage): string {

@@ -8,6 +8,7 @@ import type { HeldLease } from "../queue/terms.ts";
 import type { Client } from "./client.ts";
 import { Giving } from "./queue-giving.ts";
 import { type ConsumeHead, readSettle } from "./queue-heads.ts";
+import { holderOf, isWorkers } from "./queue-holder.ts";
 import { type Consumer, keyOf, type Lease, Leases, newConsumer } from "./queue-leases.ts";
 import { Returns } from "./queue-returns.ts";
 
@@ -33,6 +34,7 @@ export class QueueHands {
   readonly #giving: Giving;
   /** By the client's own numbers. */
   readonly #places = new Map<Client, Map<number, Consumer>>();
+  #hasOpened = false;
 
   constructor(port: HandsPort) {
     this.#port = port;
@@ -73,8 +75,13 @@ export class QueueHands {
       // One that is there and does not have it was never sent it: the store failed before.
       if (consumer.client && !consumer.leases.has(keyOf(claim))) {
         this.#returns.write({ id, attempt, how: "release" });
-      } else this.#returns.keep(consumer, claim);
+        continue;
+      }
+      const lease = this.#returns.keep(consumer, claim);
+      // The first time they are another supervisor's: its workers have ended with it, and never come back as such.
+      if (!this.#hasOpened && isWorkers(holder)) this.#returns.lose(lease, "lost");
     }
+    this.#hasOpened = true;
     for (const queue of this.#dispatcher.queues) this.#giving.due(queue);
   }
 
@@ -97,7 +104,7 @@ export class QueueHands {
   /** Comes, comes again over another connection, or is to be given nothing more. */
   consume(client: Client, { to: number, subject: queue }: BusFrame, head: ConsumeHead): void {
     const { session, timeoutMs, backoff, concurrency } = head;
-    const holder = `${nameOf(client)} ${session}/${number}`;
+    const holder = holderOf(client, session ?? "", number);
     const known = this.#leases.find(holder);
     if (known && known.queue !== queue) this.#returns.loseAll(known);
     const consumer = known?.queue === queue ? known : newConsumer(holder, queue);
@@ -239,10 +246,4 @@ export class QueueHands {
     const place = client ? this.#places.get(client) : undefined;
     if (place?.get(number) === consumer) place.delete(number);
   }
-}
-
-/** For people who look at queues; the same over all connections of a process. */
-export function nameOf({ member }: Client): string {
-  const { app = null, slot = null, name = null } = member ?? {};
-  return app === null ? (name ?? "client") : `${app}/${slot}`;
 }

@@ -10,8 +10,9 @@ import type { Desk } from "./desk.ts";
 import { publishFault } from "./heads.ts";
 import { type Failed, failureHead } from "./post.ts";
 import { addedHead, answer, headOf, settledHead } from "./queue-answers.ts";
-import { nameOf, QueueHands } from "./queue-hands.ts";
+import { QueueHands } from "./queue-hands.ts";
 import { readConsume, readEnqueue, readManage } from "./queue-heads.ts";
+import { isSession, nameOf } from "./queue-holder.ts";
 import { QueueKeeper, type QueueSettings } from "./queue-keeper.ts";
 
 /** Of one connection. */
@@ -123,8 +124,12 @@ export class QueueDesk implements Desk {
     const failed: Failed | null =
       fault !== null
         ? { code: "SUBJECT_INVALID", message: fault }
-        : session === null || number === 0
-          ? { code: "REFUSED", message: "a consumer has a session and a number from 1" }
+        : !isSession(session) || number === 0
+          ? {
+              code: "REFUSED",
+              message:
+                "a consumer has a session of 1 to 64 letters, digits, _ and -, and a number from 1",
+            }
           : this.#hands.countOf(client) >= MOST_CONSUMERS && !this.#hands.has(client, number)
             ? { code: "OVERLOADED", message: `it has ${MOST_CONSUMERS} consumers already` }
             : null;

@@ -17,9 +17,9 @@ function message(holder: string | null): QueuedMessage {
 
 describe("messageTable", () => {
   it.each([
-    ["mailer/0 4R9EMTtId-jLZR-X/1", "mailer:0"],
-    ["nightly report 4R9EMTtId-jLZR-X/2", "nightly report"],
-    ["client 4R9EMTtId-jLZR-X/2", "client"],
+    ["worker mailer/0 4R9EMTtId-jLZR-X/1", "mailer:0"],
+    ["program nightly report 4R9EMTtId-jLZR-X/2", "nightly report"],
+    ["program client 4R9EMTtId-jLZR-X/2", "client"],
     [null, "-"],
   ])("says of %j that %s has it", (holder, shown) => {
     const table = messageTable([message(holder)], "leased", {
