@@ -42,7 +42,7 @@ import { queueCalls } from "./queues.ts";
 import { Session } from "./session.ts";
 import { createState } from "./state.ts";
 import type { Wanted } from "./subscriptions.ts";
-import { type Asking, REQUEST_TIMEOUT_MS } from "./terms.ts";
+import { type Asking, PLAINLY, REQUEST_TIMEOUT_MS } from "./terms.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
 const REPLIES_AT_ONCE = 64;
@@ -76,6 +76,7 @@ export class BusClient implements Bus {
 
   async publish(subject: string, data?: unknown, options?: PublishOptions): Promise<void> {
     checkSubject(subject, "write");
+    if (options === undefined) return this.#session.publish(subject, data, PLAINLY);
     const read = readOptions("bus.publish()", PUBLISH, options);
     const { encoding, confirm = false, ...head } = read;
     const isConfirmed = confirm || read.hold !== undefined || read.retain === true;

@@ -13,6 +13,9 @@ export interface Publishing {
   readonly isConfirmed: boolean;
 }
 
+/** As most publishes are: without options. */
+export const PLAINLY: Publishing = { head: {}, encoding: undefined, isConfirmed: false };
+
 export interface Asking extends Pick<QuestionPorts, "heard" | "reject"> {
   readonly head: Head;
   readonly encoding: BusEncoding | undefined;

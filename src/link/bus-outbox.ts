@@ -7,6 +7,9 @@ import type { MeasuredFrame } from "./bus-frames.ts";
 /** A batch of this size goes at once: the other side can begin with it. */
 const FULL_BATCH_BYTES = 64 * 1024;
 
+/** Of writes that follow one another sooner than this, more is gathered before each. */
+const QUIET_MS = 0.1;
+
 export interface OutboxEvents {
   /** A write is about to leave: what is added now goes along. */
   leaving(): void;
@@ -19,6 +22,7 @@ export class Outbox {
   readonly #events: OutboxEvents;
   readonly #batch = new Batch();
   #isScheduled = false;
+  #flushedAt = 0;
   #isClosed = false;
 
   constructor(stream: Writable, events: OutboxEvents) {
@@ -38,15 +42,23 @@ export class Outbox {
     else this.schedule();
   }
 
-  /** A flush at the end of the turn: all sockets have been read by then, and one write takes what came of it. */
+  /**
+   * A flush at the end of the turn: all sockets have been read by then, and one write takes what came of it. Where
+   * nothing was written for a moment, at the end of this call already: a single message waits for nobody.
+   */
   schedule(): void {
     if (this.#isScheduled || this.#isClosed) return;
     this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      this.flush();
-    });
+    const isQuiet = performance.now() - this.#flushedAt > QUIET_MS;
+    if (isQuiet) process.nextTick(this.#scheduled);
+    else setImmediate(this.#scheduled);
   }
+
+  readonly #scheduled = (): void => {
+    this.#isScheduled = false;
+    this.flush();
+    this.#flushedAt = performance.now();
+  };
 
   flush(): void {
     if (this.#isClosed) return;
