@@ -6,7 +6,7 @@
 import http, { type IncomingMessage } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import https from "node:https";
-import { meanLife } from "../core/gate.ts";
+import { meanLife, UNKNOWN_LIFE_MS } from "../core/gate.ts";
 import { connectionOf } from "./connection.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
 import { begins, Requests } from "./requests.ts";
@@ -49,7 +49,7 @@ export class Traffic {
   readonly #origin = Date.now();
   readonly #forget: (this: InternalSocket) => void;
   /** Mean life of connections that have closed, and when the last one did. Milliseconds. */
-  #meanLifeMs = Number.POSITIVE_INFINITY;
+  #meanLifeMs = UNKNOWN_LIFE_MS;
   #lastClosedAt = Number.NEGATIVE_INFINITY;
 
   /** `changed` hears of every connection that opens or closes. */

@@ -12,9 +12,12 @@ const SHORT_LIFE_MS = 500;
 /** What lives now is judged by what closed within this time. Milliseconds. */
 const RECENT_MS = 250;
 
+/** Before anything has closed: some thirty short lives in a row make it short, and a few prove nothing. Milliseconds. */
+export const UNKNOWN_LIFE_MS = 10_000;
+
 /** Mean life once one more connection has closed after `lifeMs`; the recent weigh more. */
 export function meanLife(meanMs: number, lifeMs: number): number {
-  return meanMs === Number.POSITIVE_INFINITY ? lifeMs : meanMs * 0.9 + lifeMs * 0.1;
+  return meanMs * 0.9 + lifeMs * 0.1;
 }
 
 /** Connections come and go too quickly for the gate to be of use. */
