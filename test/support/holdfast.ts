@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,7 +12,7 @@ import {
   WAIT_MS,
   type WaitOptions,
 } from "./output.ts";
-import { killLeftovers, MARKER_VARIABLE } from "./processes.ts";
+import { killLeftovers, MARKER_VARIABLE, read } from "./processes.ts";
 
 export type { ExitStatus, LogRecord, WaitOptions };
 
@@ -140,17 +139,31 @@ function environment(home: string, id: string): Record<string, string> {
   };
 }
 
+/** Below them the system gives a port to nobody who has not asked for it: a client's could be the one that was free. */
+const EPHEMERAL_FROM = Number(
+  /^\d+/.exec(read("/proc/sys/net/ipv4/ip_local_port_range") ?? "")?.[0] ?? 32_768,
+);
+const LOWEST_PORT = 10_000;
+/** Test files run side by side: each process has every eighth port. */
+const LANES = 8;
+const lane = Number(process.env.VITEST_POOL_ID ?? 0) % LANES;
 const handedOut = new Set<number>();
 
-/** A TCP port of 127.0.0.1 that was free a moment ago, and a different one each time. */
+/** A TCP port of 127.0.0.1 that is free, and that nobody gets by chance; a different one each time. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No TCP address");
-  if (handedOut.has(address.port)) return freePort();
-  handedOut.add(address.port);
-  return address.port;
+  const choices = Math.floor((EPHEMERAL_FROM - LOWEST_PORT) / LANES);
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * choices) * LANES + lane;
+    if (handedOut.has(port)) continue;
+    handedOut.add(port);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }

@@ -21,7 +21,7 @@ export interface ProcessNode extends ProcessInfo {
 /** The variable that marks every process of one run, inherited down to grandchildren. */
 export const MARKER_VARIABLE = "HOLDFAST_TEST_ID";
 
-function read(path: string): string | undefined {
+export function read(path: string): string | undefined {
   try {
     return readFileSync(path, "latin1");
   } catch {
