@@ -31,6 +31,7 @@ interface Listener {
 
 export class Listeners {
   readonly #byKey = new Map<string, Listener>();
+  readonly #freeing = new Map<string, Promise<void>>();
   readonly #attachments: Attachments;
   #acceptors: readonly number[] = [];
   #isSharded: boolean | null = null;
@@ -43,7 +44,7 @@ export class Listeners {
   async open(worker: number, request: ListenRequest, slots: number): Promise<Bound> {
     const known = this.#byKey.get(request.key);
     if (known) return this.#join(worker, known);
-    if (request.port === -1) await freeStalePath(String(request.address));
+    if (request.port === -1) await this.#freed(String(request.address));
     // Another worker may have bound it meanwhile.
     const found = this.#byKey.get(request.key) ?? this.#bind(request, slots);
     if (typeof found === "number") return { errno: found, sockname: {}, data: null };
@@ -124,6 +125,14 @@ export class Listeners {
   closeAll(): void {
     for (const listener of this.#byKey.values()) release(listener);
     this.#byKey.clear();
+  }
+
+  /** Once for all workers that ask meanwhile: a second look would take what was bound for the first for stale. */
+  #freed(path: string): Promise<void> {
+    const freeing =
+      this.#freeing.get(path) ?? freeStalePath(path).finally(() => this.#freeing.delete(path));
+    this.#freeing.set(path, freeing);
+    return freeing;
   }
 
   #join(worker: number, listener: Listener): Bound {
