@@ -113,8 +113,8 @@ export class BusFrameReader {
   }
 
   #head(buffer: Buffer, start: number, end: number, kind: number): Head {
-    const read = (): Head => headOf(buffer.toString("utf8", start, end));
-    return kind === BUS.publish ? this.#heads.read(buffer, start, end, read) : read();
+    if (kind === BUS.publish) return this.#heads.read(buffer, start, end, headOf);
+    return headOf(buffer.toString("utf8", start, end));
   }
 }
 

@@ -13,10 +13,10 @@ interface Known {
 export class KnownHeads {
   readonly #seen: (Known | undefined)[] = new Array(PLACES).fill(undefined);
 
-  /** The head between two places, read by `read` where it is new. All who get it share it: it is frozen. */
-  read(buffer: Buffer, start: number, end: number, read: () => Head): Head {
+  /** The head between two places, read by `headOf` where it is new. All who get it share it: it is frozen. */
+  read(buffer: Buffer, start: number, end: number, headOf: (text: string) => Head): Head {
     const length = end - start;
-    if (length > LONGEST_BYTES) return read();
+    if (length > LONGEST_BYTES) return headOf(buffer.toString("utf8", start, end));
     let bits = length;
     // Some of its bytes tell it from others; whether it is the same all of them say.
     for (let at = start; at < end; at += 7)
@@ -24,7 +24,7 @@ export class KnownHeads {
     const place = bits & (PLACES - 1);
     const known = this.#seen[place];
     if (known !== undefined && isSame(known.bytes, buffer, start, length)) return known.head;
-    const head = frozen(read());
+    const head = frozen(headOf(buffer.toString("utf8", start, end)));
     this.#seen[place] = { bytes: Buffer.copyBytesFrom(buffer, start, length), head };
     return head;
   }

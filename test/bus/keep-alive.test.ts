@@ -1,37 +1,11 @@
 /** What a process stays for: real programs, the built package. */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { BUS } from "../../src/link/bus-frames.ts";
-import { fixture } from "../support/holdfast.ts";
 import { until } from "../support/until.ts";
+import { run } from "./program.ts";
 import { puppet } from "./puppet.ts";
-import { atEnd, deferred, type Served, serve } from "./served.ts";
-
-interface Program {
-  readonly child: ChildProcess;
-  /** All it said, on both outputs. */
-  said(): string;
-  /** Its exit code, when it has ended by itself. */
-  readonly code: Promise<number | null>;
-}
-
-function run({ path }: Pick<Served, "path">, what: string): Program {
-  const child = spawn(process.execPath, [fixture("bus-client.mjs"), path, what]);
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-    });
-  }
-  const closed = once(child, "close");
-  atEnd(async () => {
-    child.kill("SIGKILL");
-    await closed;
-  });
-  return { child, said: () => said, code: closed.then(([code]) => code as number | null) };
-}
+import { deferred, serve } from "./served.ts";
 
 describe("a program on the bus", () => {
   it("ends when it has published, and what it published has come", async () => {

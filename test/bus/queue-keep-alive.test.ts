@@ -1,28 +1,9 @@
 /** What a process stays for that uses durable queues: real programs, the built package. */
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { fixture } from "../support/holdfast.ts";
 import { until } from "../support/until.ts";
+import { run } from "./program.ts";
 import { serveQueues } from "./queue-served.ts";
-import { atEnd, type Served } from "./served.ts";
-
-function run({ path }: Served, what: string) {
-  const child = spawn(process.execPath, [fixture("bus-client.mjs"), path, what]);
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-    });
-  }
-  const closed = once(child, "close");
-  atEnd(async () => {
-    child.kill("SIGKILL");
-    await closed;
-  });
-  return { child, said: () => said, code: closed.then(([code]) => code as number | null) };
-}
 
 describe("a program with durable queues", () => {
   it("ends when what it has enqueued is stored", async () => {

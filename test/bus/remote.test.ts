@@ -20,12 +20,12 @@ afterAll(() => made[Symbol.dispose]());
 const serveCertified = (clients: readonly string[] = ["shop"]) =>
   serveRemote({
     tls: {
-      ...{ cert: made.server.certFile, key: made.server.keyFile, ca: made.ca.certFile },
+      ...{ cert: made.server.certFile, key: made.server.keyFile, ca: made.ca.file },
       clients: Object.fromEntries(clients.map((name) => [name, ALL])),
     },
   });
 const certified = (pair = made.client, ca = made.ca) => ({
-  ...{ cert: pair.cert, key: pair.key, ca: ca.cert },
+  ...{ cert: String(pair.cert), key: String(pair.key), ca: String(ca.cert) },
 });
 
 /** What is refused is refused soon, and not tried for ever. */
@@ -199,7 +199,7 @@ describe("connect()", () => {
       ["unix:/run/bus.sock", { ca }, /ca: is for tls/],
       [tls, { ...PSK, cert, key, ca }, /one of both/],
       [tls, { cert, key }, /ca: is missing/],
-      [tls, { cert, key: made.foreign.key, ca }, /unusable/],
+      [tls, { cert, key: String(made.foreign.key), ca }, /unusable/],
       [tls, { cert: made.client.certFile, key, ca }, /cert: .*not its path/],
       [tls, { cert, key, ca: "-----BEGIN CERTIFICATE-----\nno\n" }, /ca: it is no certificate/],
       [tls, { psk: { identity: "shop", key: "secret-secret" } }, /16 to 64 bytes/],

@@ -40,15 +40,15 @@ export class Authority {
     return readFileSync(this.file);
   }
 
-  /** For somebody of this common name, who answers at localhost and 127.0.0.1. */
-  issue(name: string): Certificate {
+  /** For somebody of this common name, who answers at `host` and 127.0.0.1. */
+  issue(name: string, host = "localhost"): Certificate {
     const [keyFile, certFile] = [this.#at(`${name}.key`), this.#at(`${name}.pem`)];
     const [request, extensions] = [this.#at(`${name}.csr`), this.#at(`${name}.ext`)];
     run([
       ...["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
       ...["-subj", `/CN=${name}`, "-keyout", keyFile, "-out", request],
     ]);
-    writeFileSync(extensions, "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    writeFileSync(extensions, `subjectAltName=DNS:${host},IP:127.0.0.1\n`);
     run([
       ...["x509", "-req", "-in", request, "-CA", this.file, "-CAkey", this.#at("key")],
       ...["-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certFile],

@@ -10,7 +10,7 @@ import type {
   HeldLease,
   Leased,
   NewMessage,
-  PeekedMessage,
+  QueuedMessage,
   QueueState,
   QueueSummary,
   Settlement,
@@ -116,9 +116,9 @@ export class QueueStore {
     state: QueueState,
     limit: number,
     skip = 0,
-  ): Promise<readonly PeekedMessage[]> {
+  ): Promise<readonly QueuedMessage[]> {
     return this.#port.ask(["peek", queue, state, limit, skip], null, (value, nextBody) =>
-      (value as readonly (PeekedMessage & { readonly cut: number })[]).map(
+      (value as readonly (QueuedMessage & { readonly cut: number })[]).map(
         ({ cut, ...message }) => ({
           ...message,
           body: nextBody(cut),

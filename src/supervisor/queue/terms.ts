@@ -62,6 +62,7 @@ export interface Leased {
   readonly attempts: number;
 }
 
+export type { QueuedMessage, QueueState, QueueSummary } from "../../bus/queue-api.ts";
 export type { FailureReason } from "../../core/queue/fate.ts";
 
 /** How a lease ends. A retry of the last attempt makes a dead letter. */
@@ -85,48 +86,12 @@ export interface HeldLease {
   readonly holder: string;
 }
 
-/** "ready" are also those that wait for an earlier one of their key. */
-export type QueueState = "ready" | "delayed" | "leased" | "dead";
-
 export interface QueueDepth {
   readonly ready: number;
   readonly delayed: number;
   readonly leased: number;
   readonly dead: number;
   readonly bytes: number;
-}
-
-export interface QueueSummary extends QueueDepth {
-  readonly queue: string;
-  /** When the oldest that is no dead letter came; null: there is none. */
-  readonly oldestAt: number | null;
-}
-
-/** A message as people look at it. Times are milliseconds since 1970. */
-export interface PeekedMessage {
-  readonly id: string;
-  readonly state: QueueState;
-  readonly key: string | null;
-  readonly headers: Readonly<Record<string, string>> | null;
-  readonly priority: number;
-  /** Deliveries so far. */
-  readonly attempt: number;
-  readonly attempts: number;
-  readonly enqueuedAt: number;
-  /** Not handed out before. */
-  readonly dueAt: number;
-  readonly expiresAt: number | null;
-  /** Who has it, while it is leased. */
-  readonly holder: string | null;
-  readonly from: string;
-  readonly format: number;
-  /** Its first 4 KiB. */
-  readonly body: Buffer;
-  readonly bodyBytes: number;
-  /** Of the last failure. */
-  readonly reason: FailureReason | null;
-  readonly error: ToldError | null;
-  readonly failedAt: number | null;
 }
 
 /** Since the store was opened; depths as of the last commit. */
