@@ -4,6 +4,8 @@
  * make many shapes of one, and every request dearer for it.
  */
 
+// Not the global of that name: Node makes it by a getter, asked anew each time.
+import { performance } from "node:perf_hooks";
 import type { Visit } from "./sticky/visit.ts";
 
 const CONNECTION = Symbol("holdfast.connection");
@@ -19,7 +21,9 @@ export class Connection {
   visit: Visit | null = null;
   /** The request that is being answered, and when it came (performance.now()). */
   #request: object | null = null;
-  #startedAt = 0;
+  // No integer, not even at first: V8 22 to 26 compiles everything that touches a field again and again, for
+  // ever, once a field of integers has been given a fraction ("Maps became deprecated during optimization").
+  #startedAt = Number.NaN;
   /** The same of those behind it: of a client that does not wait for answers. */
   #behind: Map<object, number> | null = null;
   #isOver = false;

@@ -5,12 +5,14 @@
  * whose client went away is not ended by Node: that is found at the socket's end.
  */
 
-import http, { ServerResponse } from "node:http";
+import http from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import https from "node:https";
 import type { Socket } from "node:net";
+import { performance } from "node:perf_hooks";
 import { type Distribution, METHODS, REQUEST_BUCKETS } from "../core/stats.ts";
 import { connectionOf } from "./connection.ts";
+import { ServerResponse } from "./http-classes.ts";
 
 const OTHER = METHODS.length - 1;
 const CLASSES = 6;
@@ -30,9 +32,11 @@ export function begins(event: unknown): boolean {
   return event === "request" || BEGINNINGS.has(event);
 }
 
-interface Series {
-  sum: number;
-  readonly buckets: Float64Array;
+/** Seconds. */
+class Series {
+  // No integer, not even at first: see Connection.
+  sum = -0;
+  readonly buckets = new Float64Array(REQUEST_BUCKETS.length + 1);
 }
 
 export class Requests {
@@ -122,7 +126,7 @@ export class Requests {
   }
 
   #watchEnds(): void {
-    const prototype = ServerResponse.prototype;
+    const { prototype } = ServerResponse;
     const { detachSocket } = prototype;
     const requests = this;
     prototype.detachSocket = function (this: ServerResponse, socket) {
@@ -148,11 +152,8 @@ export class Requests {
     const index =
       (found < 0 ? OTHER : found) * CLASSES +
       (statusClass >= 1 && statusClass <= 5 ? statusClass : 5);
-    let series = this.#series[index];
-    if (!series) {
-      series = { sum: 0, buckets: new Float64Array(REQUEST_BUCKETS.length + 1) };
-      this.#series[index] = series;
-    }
+    this.#series[index] ??= new Series();
+    const series = this.#series[index];
     let bucket = 0;
     while (bucket < REQUEST_BUCKETS.length && seconds > (REQUEST_BUCKETS[bucket] as number)) {
       bucket += 1;

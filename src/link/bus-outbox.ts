@@ -22,7 +22,7 @@ export class Outbox {
   readonly #events: OutboxEvents;
   readonly #batch = new Batch();
   #isScheduled = false;
-  #flushedAt = 0;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   constructor(stream: Writable, events: OutboxEvents) {

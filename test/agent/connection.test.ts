@@ -1,5 +1,6 @@
 /** What is kept of a connection's requests: each is answered once, in whatever order they come and end. */
 
+import v8 from "node:v8";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Connection, connectionOf } from "../../src/agent/connection.ts";
@@ -54,3 +55,22 @@ it("is the same for the same socket", () => {
   expect(connectionOf(socket)).toBe(connectionOf(socket));
   expect(connectionOf({})).not.toBe(connectionOf(socket));
 });
+
+it("keeps its shape when requests come, or V8 compiles what touches it again and again", () => {
+  const haveSameMap = natively("one, other", "return %HaveSameMap(one, other)");
+  const fresh = new Connection();
+  const used = new Connection();
+  const [first, second] = [{}, {}];
+  for (const request of [first, second]) used.begin(request);
+  for (const request of [first, second]) used.finish(request);
+  expect(haveSameMap(used, fresh)).toBe(true);
+});
+
+function natively(names: string, body: string): (...values: unknown[]) => unknown {
+  v8.setFlagsFromString("--allow-natives-syntax");
+  try {
+    return new Function(names, body) as (...values: unknown[]) => unknown;
+  } finally {
+    v8.setFlagsFromString("--no-allow-natives-syntax");
+  }
+}

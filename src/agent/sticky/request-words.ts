@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 
 /** So much fits into one piece of a UNIX socket, and into one read: who has it has seen all of it or nothing. */
 const WHOLE_BYTES = 16 * 1024;
+const COOKIE = "cookie";
 
 /** The head: case, order and repetitions of its headers kept. */
 export function headOf(request: IncomingMessage): string {
@@ -31,4 +32,16 @@ export function wholeOf(request: IncomingMessage): Buffer | null {
   const body: Buffer = request.read(bytes);
   request.unshift(body);
   return Buffer.concat([head, body]);
+}
+
+/** The Cookie header as it came, without reading the others; undefined: there is none, or more than one. */
+export function onlyCookie(raw: readonly string[]): string | undefined {
+  let found: string | undefined;
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = raw[at] as string;
+    if (name.length !== COOKIE.length || name.toLowerCase() !== COOKIE) continue;
+    if (found !== undefined) return undefined;
+    found = raw[at + 1];
+  }
+  return found;
 }

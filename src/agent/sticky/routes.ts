@@ -1,6 +1,5 @@
 /** What becomes of each request and upgrade: the app here gets it, or the worker it belongs to. */
 
-import { IncomingMessage, ServerResponse } from "node:http";
 import {
   type Decision,
   ownerOf,
@@ -15,13 +14,14 @@ import { STICKY_RESULTS, type StickyResult } from "../../core/stats.ts";
 import type { StickyBy } from "../../core/sticky.ts";
 import type { StickySettings } from "../../link/agent-messages.ts";
 import { connectionOf } from "../connection.ts";
+import { IncomingMessage, ServerResponse } from "../http-classes.ts";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
 import { type Emit, type Router, type Traffic, TUNNEL } from "../traffic.ts";
 import type { EngineIo } from "./engine-io.ts";
 import { forward } from "./forward.ts";
 import type { HandOver } from "./hand-over.ts";
 import { cookieFor, issue, issueOnUpgrade, lineFor, watchHeads } from "./issue.ts";
-import { headOf } from "./request-words.ts";
+import { headOf, onlyCookie } from "./request-words.ts";
 import { tunnel } from "./tunnel.ts";
 import { arrivalOf, peerOf, visitOf } from "./visit.ts";
 
@@ -59,6 +59,8 @@ export class Routes implements Router {
   /** A cookie would have come first, and outlives a change of slots: the owner found by these gives one. */
   readonly #behindCookie: ReadonlySet<StickyBy>;
   readonly #parts: RouteParts;
+  /** What clients get who have a session here, on a connection that is secure and on others. */
+  readonly #own: { readonly secure: string; readonly plain: string };
   /** Requests that come twice: as "checkContinue", and as the "request" the app makes of it. */
   readonly #seen = new WeakSet<IncomingMessage>();
 
@@ -72,6 +74,8 @@ export class Routes implements Router {
     const behind = this.#mayIssue ? settings.by.slice(settings.by.indexOf("cookie") + 1) : [];
     this.#behindCookie = new Set(behind.filter((by) => by !== "socket.io"));
     this.#parts = parts;
+    const ownFor = (isSecure: boolean) => cookieFor(settings.tag, settings.cookie, isSecure);
+    this.#own = { secure: ownFor(true), plain: ownFor(false) };
   }
 
   takes(
@@ -189,10 +193,9 @@ export class Routes implements Router {
   }
 
   /** The same cookie on the same connection as a moment ago: a comparison instead of a search. */
-  #isHome({ url = "", headers }: IncomingMessage, socket: InternalSocket): boolean {
-    const { cookie } = headers;
+  #isHome({ url = "", rawHeaders }: IncomingMessage, socket: InternalSocket): boolean {
     const { visit } = connectionOf(socket);
-    if (cookie === undefined || visit === null || visit.home !== cookie) return false;
+    if (visit?.home === undefined || visit.home !== onlyCookie(rawHeaders)) return false;
     if (visit.homeTable !== this.#parts.table() || url.includes(ENGINE)) return false;
     this.counts.local += 1;
     return true;
@@ -213,13 +216,17 @@ export class Routes implements Router {
     return false;
   }
 
-  #cookie(tag: string, { socket, headers }: IncomingMessage): string {
+  #cookie(tag: string, request: IncomingMessage): string {
+    const isSecure = this.#isSecure(request);
+    if (tag !== this.#settings.tag) return cookieFor(tag, this.#settings.cookie, isSecure);
+    return isSecure ? this.#own.secure : this.#own.plain;
+  }
+
+  #isSecure({ socket, headers }: IncomingMessage): boolean {
+    if ((socket as InternalSocket).encrypted === true) return true;
     const proto = headers["x-forwarded-proto"];
-    const isSecure =
-      (socket as InternalSocket).encrypted === true ||
-      (typeof proto === "string" &&
-        isForwardedTls(socket.remoteAddress, proto, this.#rules.trusted));
-    return cookieFor(tag, this.#settings.cookie, isSecure);
+    if (typeof proto !== "string") return false;
+    return isForwardedTls(socket.remoteAddress, proto, this.#rules.trusted);
   }
 }
 
