@@ -13,9 +13,14 @@ const TYPES = [
 
 export interface Body {
   readonly format: number;
-  readonly bytes: Buffer;
+  /** Text where it is short: it becomes bytes as it is written. */
+  readonly bytes: Buffer | string;
 }
 
+/** A longer text that waits would weigh twice: as itself and as what it is made of. */
+const SHORT_CHARACTERS = 4096;
+/** In UTF-8, of what JavaScript counts as one. */
+const MOST_BYTES_OF_CHARACTER = 3;
 const EMPTY = Buffer.alloc(0);
 const NOTHING: Body = { format: FORMAT.none, bytes: EMPTY };
 
@@ -31,7 +36,8 @@ export function encodeBody(
 ): Body {
   if (data === undefined) return NOTHING;
   const body = encode(data, encoding, subject);
-  const bytes = body.bytes.length;
+  if (body.bytes.length * MOST_BYTES_OF_CHARACTER <= limitBytes) return body;
+  const bytes = Buffer.byteLength(body.bytes);
   if (bytes <= limitBytes) return body;
   throw new HoldfastError("HF_BUS_TOO_LARGE", { subject, bytes, limitBytes });
 }
@@ -43,7 +49,8 @@ function encode(data: unknown, encoding: BusEncoding, subject: string): Body {
     if (data instanceof ArrayBuffer) throw new TypeError("an ArrayBuffer: pass a Uint8Array of it");
     const text = JSON.stringify(data) as string | undefined;
     if (text === undefined) throw new TypeError(`a ${typeof data} cannot be said in JSON`);
-    return { format: FORMAT.json, bytes: Buffer.from(text) };
+    const isShort = text.length <= SHORT_CHARACTERS;
+    return { format: FORMAT.json, bytes: isShort ? text : Buffer.from(text) };
   } catch (error) {
     throw unusable(subject, error);
   }

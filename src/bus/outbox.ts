@@ -112,7 +112,7 @@ export class Outbox {
   /** It was made before the supervisor said that it takes shorter ones: a link refuses nothing else. */
   #tooLarge({ subject, body }: OutgoingFrame, error: unknown): unknown {
     if (!(error instanceof FrameError)) return error;
-    const details = { subject, bytes: body.length, limitBytes: this.#longestBody() };
+    const details = { subject, bytes: Buffer.byteLength(body), limitBytes: this.#longestBody() };
     return new HoldfastError("HF_BUS_TOO_LARGE", details, { cause: error });
   }
 

@@ -1,7 +1,7 @@
 /** What is to leave in one write: small frames copied into one buffer, big bodies as they are. */
 
 import type { Writable } from "node:stream";
-import { type MeasuredFrame, writeBusFront } from "./bus-frames.ts";
+import { type MeasuredFrame, writeBusBody, writeBusFront } from "./bus-frames.ts";
 
 /** From here on a copy costs more than a piece of its own in the write. */
 const BIG_BODY_BYTES = 16 * 1024;
@@ -25,16 +25,17 @@ export class Batch {
   /** Throws FrameError for a frame that cannot be one; the batch is then as it was. */
   add(measured: MeasuredFrame): void {
     const { body } = measured.frame;
-    const isBig = body.length >= BIG_BODY_BYTES;
-    this.#reserve(isBig ? measured.bytes - body.length : measured.bytes);
+    const { bodyBytes, bytes } = measured;
+    const isBig = bodyBytes >= BIG_BODY_BYTES;
+    this.#reserve(isBig ? bytes - bodyBytes : bytes);
     const bodyAt = writeBusFront(measured, this.#buffer, this.#end);
     if (isBig) {
       this.#end = bodyAt;
       this.#cut();
-      this.#pieces.push(body);
+      this.#pieces.push(typeof body === "string" ? Buffer.from(body) : body);
     } else {
-      if (body.length > 0) body.copy(this.#buffer, bodyAt);
-      this.#end = bodyAt + body.length;
+      writeBusBody(measured, this.#buffer, bodyAt);
+      this.#end = bodyAt + bodyBytes;
     }
     this.#bytes += measured.bytes;
   }
