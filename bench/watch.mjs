@@ -5,12 +5,13 @@ import { startContender } from "./contenders.mjs";
 import { preciseCpuMsOf } from "./processes.mjs";
 import { mean, spread } from "./statistics.mjs";
 import { columns, number, withSpread } from "./table.mjs";
-import { CONNECTIONS, calmTurn, isCalm, oneTurn } from "./turn.mjs";
+import { CONNECTIONS, calmest, isCalm, oneTurn } from "./turn.mjs";
 
 const WORKERS = 2;
 const LOST_MAX = 0.03;
 const IDLE_PERCENT_MAX = 0.5;
-const WARMUP_ROUND_SECONDS = 1.5;
+/** Of each turn: its processes are new. */
+const WARMUP_SECONDS = 2;
 const PATIENCE_MS = { quick: 20_000, full: 300_000 };
 
 /**
@@ -19,27 +20,37 @@ const PATIENCE_MS = { quick: 20_000, full: 300_000 };
  */
 export async function watch({ node, quick, rounds, log }) {
   const pace = quick
-    ? { rounds: rounds ?? 3, seconds: 1, warmup: 0.3 }
-    : { rounds: rounds ?? 9, seconds: 3, warmup: 0.5 };
+    ? { rounds: rounds ?? 3, seconds: 1, warmup: WARMUP_SECONDS }
+    : { rounds: rounds ?? 25, seconds: 2, warmup: WARMUP_SECONDS };
   const patience = { leftMs: quick ? PATIENCE_MS.quick : PATIENCE_MS.full };
-  const watched = await startContender("watched", { node, workers: WORKERS });
-  const unwatched = await startContender("unwatched", { node, workers: WORKERS });
-  try {
-    /** @type {import("./turn.mjs").Turn[]} */
-    const turns = [];
-    for (let round = 0; round <= pace.rounds; round++) {
-      const order = round % 2 === 1 ? [watched, unwatched] : [unwatched, watched];
-      for (const contender of order) {
-        log(`round ${round} ${contender.name}`);
-        const warmup = { ...pace, seconds: WARMUP_ROUND_SECONDS };
-        if (round === 0) await oneTurn(contender, node, "keep-alive", 0, warmup);
-        else turns.push(await calmTurn(patience, contender, node, "keep-alive", round, pace));
-      }
+  /** @type {import("./turn.mjs").Turn[]} */
+  const turns = [];
+  for (let round = 1; round <= pace.rounds; round++) {
+    for (const name of round % 2 === 1 ? ["watched", "unwatched"] : ["unwatched", "watched"]) {
+      log(`round ${round} ${name}`);
+      const take = (/** @type {import("./contenders.mjs").Running} */ contender) =>
+        oneTurn(contender, node, "keep-alive", round, pace);
+      turns.push(await calmest(patience, () => fresh(name, node, take)));
     }
-    const idle = await idlePercent(watched, quick ? 3 : 10);
-    return outcome(turns, idle, { ...pace, workers: WORKERS, connections: CONNECTIONS });
+  }
+  const idle = await fresh("watched", node, (watched) => idlePercent(watched, quick ? 3 : 10));
+  return outcome(turns, idle, { ...pace, workers: WORKERS, connections: CONNECTIONS });
+}
+
+/**
+ * New processes for each turn: what V8 happens to make of a program lasts as long as its process, and differs
+ * from one to the next by more than is to be measured.
+ * @template Result
+ * @param {string} name
+ * @param {string} node
+ * @param {(contender: import("./contenders.mjs").Running) => Promise<Result>} take
+ */
+async function fresh(name, node, take) {
+  const contender = await startContender(name, { node, workers: WORKERS });
+  try {
+    return await take(contender);
   } finally {
-    await Promise.all([watched.stop(), unwatched.stop()]);
+    await contender.stop();
   }
 }
 
