@@ -11,6 +11,7 @@ import { createLogStore, type LogStore, logPath } from "../logs/store.ts";
 import { type Home, prepareHome } from "../system/home.ts";
 import { Chronicle } from "./chronicle.ts";
 import { answerControl, type ControlContext } from "./control-verbs.ts";
+import type { SupervisorSettings } from "./create.ts";
 import { serveHome } from "./home-keeper.ts";
 import { claimHome } from "./home-lock.ts";
 import { type Household, householdOf } from "./household.ts";
@@ -53,7 +54,7 @@ export async function openBackground(settings: BackgroundSettings): Promise<Back
     for (const notice of state.notices) log.error(notice);
     const logs = createLogStore(home.logs);
     const rotation = startRotation(logs, { files: [home.supervisorLog] });
-    const supervisor = new Supervisor([], { logs, runFolder: home.run, queueFolder: home.queues });
+    const supervisor = new Supervisor([], settingsIn(home, logs));
     // Every client that waits listens to it.
     supervisor.setMaxListeners(0);
     const registry = new Registry(supervisor, home);
@@ -162,6 +163,10 @@ function resumeApps(
     if (unsaved) log.error({ code: unsaved.code, remedy: unsaved.remedy }, unsaved.message);
     for (const { app, error } of outcomes) if (error) log.error({ app, ...error }, error.message);
   });
+}
+
+function settingsIn(home: Home, logs: LogStore): SupervisorSettings {
+  return { logs, runFolder: home.run, queueFolder: home.queues, priority: "raised" };
 }
 
 /** Promise.withResolvers is not in Node 20. */

@@ -25,6 +25,12 @@ export interface SupervisorSettings {
    * process, and enqueueing is faster.
    */
   readonly queueFsync?: "commit" | "os";
+  /**
+   * `raised`: this process goes before its workers where there are too few CPUs for all (nice 5 lower than it was
+   * started with, on Linux its main thread alone), if the system allows it; workers have what it was started with.
+   * `own`, the default: nothing is changed.
+   */
+  readonly priority?: "own" | "raised";
 }
 
 /**

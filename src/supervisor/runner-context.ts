@@ -4,6 +4,7 @@ import type { Outlets } from "../logs/outlet.ts";
 import type { MetricsStore } from "../metrics/store.ts";
 import type { Bus } from "./bus/bus.ts";
 import type { Emit } from "./events.ts";
+import type { Priority } from "./priority.ts";
 import type { Pulse } from "./pulse.ts";
 
 export interface RunnerContext {
@@ -14,6 +15,8 @@ export interface RunnerContext {
   readonly runFolder: string | null;
   /** Marks every process below this supervisor, in HOLDFAST_SUPERVISOR. */
   readonly marker: string;
+  /** What processes are spawned with. */
+  readonly priority: Priority;
   /** The timer for what is looked at again and again. */
   readonly pulse: Pulse;
   readonly metrics: MetricsStore;

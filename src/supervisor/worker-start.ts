@@ -8,6 +8,7 @@ import type { Outlets } from "../logs/outlet.ts";
 import type { AppRunner } from "./app-runner.ts";
 import type { Bus } from "./bus/bus.ts";
 import { probePath } from "./launch.ts";
+import type { Priority } from "./priority.ts";
 import { type Launch, spawnWorker, type WorkerListener } from "./processes.ts";
 import { exitOf, RunningWorker } from "./running-worker.ts";
 import { hearWorker, lacksAddress } from "./worker-messages.ts";
@@ -19,6 +20,7 @@ const EXIT_AFTER_DISCONNECT_MS = 500;
 export interface Surroundings {
   readonly outlets: Outlets;
   readonly marker: string;
+  readonly priority: Priority;
   readonly bus: Bus;
 }
 
@@ -50,7 +52,9 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
   };
   const outlet = around.outlets(options, slot);
   const listener = listenerOf(runner, id, around.bus);
-  const process = spawnWorker(launch, settings, around.marker, outlet.stdio, listener);
+  const process = around.priority.asStarted(() =>
+    spawnWorker(launch, settings, around.marker, outlet.stdio, listener),
+  );
   runner.workers.set(id, new RunningWorker(process, outlet.started(process)));
 }
 

@@ -120,6 +120,7 @@ describe("a unit", () => {
       "TimeoutStopSec=91s",
       "WatchdogSec=30000ms",
       "LimitNOFILE=524288",
+      "LimitNICE=-5",
       "OOMPolicy=continue",
       "User=root",
     ];

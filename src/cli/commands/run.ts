@@ -33,7 +33,7 @@ export async function runCommand(
   for (const variable of keyVariables(bus)) delete process.env[variable];
   const supervisor = new Supervisor(
     apps,
-    { output, ...queuesIn(flags) },
+    { output, priority: "raised", ...queuesIn(flags) },
     { admin: adminAsked(flags, admin), bus: keyed },
   );
   if (advice) log.warn(advice);

@@ -59,6 +59,8 @@ WatchdogSec=${watchdogMs}ms`;
 function limits({ openFiles, lowPorts }: Service): string {
   return `# Each connection is an open file; the usual 1024 is soon reached.
 LimitNOFILE=${openFiles}
+# The supervisor may go before its workers where there are too few CPUs for all.
+LimitNICE=-5
 ${lowPorts ? "" : "# To listen on ports below 1024 as an ordinary user (startup --low-ports):\n#"}AmbientCapabilities=CAP_NET_BIND_SERVICE`;
 }
 
