@@ -118,8 +118,9 @@ async function holdfast() {
     onceDrained: () => {},
   };
   const apps = second ? [app(second), app(first)] : [app(first)];
-  const settings = { output, queueFolder: folder };
-  const supervisor = createSupervisor(/** @type {any} */ ({ apps }), settings);
+  // As the command does.
+  const settings = { output, queueFolder: folder, priority: "raised" };
+  const supervisor = createSupervisor(/** @type {any} */ ({ apps }), /** @type {any} */ (settings));
   endings.push(async () => {
     await supervisor.stop();
     rmSync(folder, { recursive: true, force: true });
