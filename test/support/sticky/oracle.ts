@@ -109,6 +109,8 @@ export function breaches(
 ): string[] {
   const fates = fatesOf(logs, kills);
   const left = (pid: number): number => fates.get(pid)?.leftAt ?? Infinity;
+  const hasLeft = (pid: number | null, at: number): boolean =>
+    pid !== null && left(pid) <= at + SLACK_MS;
   const inKill = (at: number): boolean =>
     [...kills.values()].some((kill) => at >= kill && at <= kill + KILL_WINDOW_MS);
   // The connection may be another worker's than the session, and ends with that.
@@ -132,9 +134,10 @@ export function breaches(
     if (/^no echo/.test(what) && isAsked) return [];
     if (/Session ID unknown|\b400\b/.test(what)) {
       // A drain ends sessions: what a client sent before it heard of that finds none.
-      return pid !== null && left(pid) <= at + SLACK_MS ? [] : [`unknown: ${told}`];
+      return hasLeft(pid, at) ? [] : [`unknown: ${told}`];
     }
-    if (/^(?:ended|upgrade:)/.test(what)) return isLeaving(at) ? [] : [told];
+    // Its own worker has ended it; how soon its client hears of that is the client's pace.
+    if (/^(?:ended|upgrade:)/.test(what)) return isLeaving(at) || hasLeft(pid, at) ? [] : [told];
     // Polling has been paused by then, and engine.io's client does not resume it.
     if (/^cut in its upgrade/.test(what)) return isLeaving(at) ? [] : [told];
     return [told];
