@@ -63,7 +63,8 @@ export class Addresses {
     else this.#round.rest(now + restMs * (0.5 + random / 2));
     if (this.current !== null) return 0;
     const until = this.#wasUp ? this.#round.restsUntil : null;
-    return until === null ? null : Math.max(1, Math.ceil(until - now));
+    // Rounded: as a difference of fractions it may be the least bit more than it was.
+    return until === null ? null : Math.max(1, Math.round(until - now));
   }
 
   /** Whose turn it is now. There is one, unless `refused` has said that there will be none. */
