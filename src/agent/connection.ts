@@ -21,8 +21,8 @@ export class Connection {
   visit: Visit | null = null;
   /** The request that is being answered, and when it came (performance.now()). */
   #request: object | null = null;
-  // No integer, not even at first: V8 22 to 26 compiles everything that touches a field again and again, for
-  // ever, once a field of integers has been given a fraction ("Maps became deprecated during optimization").
+  // No integer, not even at first: once a field of integers has been given a fraction, V8 may compile all that
+  // touches it again and again, for ever ("Maps became deprecated during optimization", seen on Node 24).
   #startedAt = Number.NaN;
   /** The same of those behind it: of a client that does not wait for answers. */
   #behind: Map<object, number> | null = null;

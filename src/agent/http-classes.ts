@@ -1,6 +1,6 @@
 /**
  * Node's classes of requests and responses, for what asks of each request whether it is one. Imported by name they
- * are getters where the agent is one file of CommonJS, and `instanceof` then costs 0.2 us instead of 0.02.
+ * are getters where the agent is one file of CommonJS, called each time, and dearer than the `instanceof` itself.
  */
 
 import http from "node:http";

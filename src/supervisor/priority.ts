@@ -5,7 +5,7 @@
 
 import { constants, getPriority, setPriority } from "node:os";
 
-/** Nice values: a third of the time goes to the supervisor where it and two others want all of a CPU, not more. */
+/** Nice values: on Linux three times the CPU time of a worker that wants the same CPU (sched(7)), and not all of it. */
 const AHEAD_BY = 5;
 
 export class Priority {

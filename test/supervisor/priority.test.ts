@@ -32,12 +32,16 @@ function tried(before: readonly string[]): unknown {
   return JSON.parse(stdout);
 }
 
-const mayRaise =
-  spawnSync(process.execPath, ["-e", "os.setPriority(os.getPriority() - 1)"]).status === 0;
+const RAISE = [process.execPath, "-e", "os.setPriority(os.getPriority() - 1)"];
+const mayRaise = succeeds(RAISE);
 /** As the service's LimitNICE=-5 says it: 20 less the nice value. */
 const LIMIT = ["prlimit", "--nice=25:25"];
-const mayLimit = spawnSync(LIMIT[0] ?? "", [...LIMIT.slice(1), "true"]).status === 0;
-const mayForgo = spawnSync(FORGO[0] ?? "", [...FORGO.slice(1), "true"]).status === 0;
+const mayLimit = succeeds([...LIMIT, "true"]);
+const mayForgo = succeeds([...FORGO, "true"]);
+
+function succeeds([file = "", ...args]: readonly string[]): boolean {
+  return spawnSync(file, args).status === 0;
+}
 
 describe("the supervisor's priority", () => {
   let run: HoldfastRun | undefined;
