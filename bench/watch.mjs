@@ -11,7 +11,9 @@ const WORKERS = 2;
 const LOST_MAX = 0.03;
 const IDLE_PERCENT_MAX = 0.5;
 /** Of each turn: its processes are new. */
-const WARMUP_SECONDS = 2;
+const WARMUP_SECONDS = 3;
+/** As long as from one scrape to the next: each turn has one. */
+const SCRAPED_SECONDS = 5;
 const PATIENCE_MS = { quick: 20_000, full: 300_000 };
 
 /**
@@ -21,7 +23,7 @@ const PATIENCE_MS = { quick: 20_000, full: 300_000 };
 export async function watch({ node, quick, rounds, log }) {
   const pace = quick
     ? { rounds: rounds ?? 3, seconds: 1, warmup: WARMUP_SECONDS }
-    : { rounds: rounds ?? 25, seconds: 2, warmup: WARMUP_SECONDS };
+    : { rounds: rounds ?? 20, seconds: SCRAPED_SECONDS, warmup: WARMUP_SECONDS };
   const patience = { leftMs: quick ? PATIENCE_MS.quick : PATIENCE_MS.full };
   /** @type {import("./turn.mjs").Turn[]} */
   const turns = [];
