@@ -1,10 +1,12 @@
 /** The requests of a load: what is sent, what is known of the responses, and which one comes next. */
 
+import { once } from "node:events";
 import { connect } from "node:net";
 
 /** Of a worker's pid, with blanks before it, at the end of a response. */
 export const PID_CHARS = 8;
 const ANSWER_WITHIN_MS = 5000;
+const CONNECTIONS_MAX = 500;
 
 /**
  * @typedef {import("./sticky-sessions.mjs").Ask} Ask
@@ -14,47 +16,111 @@ const ANSWER_WITHIN_MS = 5000;
  * @property {number | null} worker who has to answer; null: anyone
  * @property {number} size of the whole response
  * @property {boolean} isKept whether the connection stays open after it
+ *
+ * @typedef {{ port: number, host: string, isKeptAlive: boolean }} Target
+ *
+ * @typedef {object} Line a connection
+ * @property {(bytes: Buffer) => Promise<string>} ask gives the whole response
+ * @property {() => void} end
  */
 
 /**
  * Asks once and measures the answer, head and body.
  * @param {Ask} ask
- * @param {{ port: number, host: string, isKeptAlive: boolean }} to
+ * @param {Target} to
  * @returns {Promise<Request>}
  */
-export async function probe({ path, cookie, worker }, { port, host, isKeptAlive }) {
+export async function probe(ask, to) {
+  const line = await open(to);
+  try {
+    return await measured(ask, to, line);
+  } finally {
+    line.end();
+  }
+}
+
+/**
+ * The same for many, each on a connection that came to the worker who has to answer: none is sent on by another.
+ * @param {readonly Ask[]} asks
+ * @param {Target} to
+ * @returns {Promise<Request[]>}
+ */
+export async function probeOwn(asks, to) {
+  /** @type {Map<Ask, Request>} */
+  const known = new Map();
+  for (let connections = 0; known.size < asks.length; connections++) {
+    if (connections > CONNECTIONS_MAX) throw new Error("no connection came to some of the workers");
+    const line = await open(to);
+    const text = await line.ask(bytesOf({ path: "/", cookie: "", worker: null }, to));
+    const own = Number(text.slice(-PID_CHARS));
+    for (const ask of asks) {
+      const isOwn = ask.worker === null || ask.worker === own;
+      if (isOwn && !known.has(ask)) known.set(ask, await measured(ask, to, line));
+    }
+    line.end();
+  }
+  return asks.map((ask) => /** @type {Request} */ (known.get(ask)));
+}
+
+/**
+ * @param {Ask} ask
+ * @param {Target} to
+ * @param {Line} line
+ * @returns {Promise<Request>}
+ */
+async function measured(ask, to, line) {
+  const bytes = bytesOf(ask, to);
+  const text = await line.ask(bytes);
+  const isKept = to.isKeptAlive && !/^connection: close/im.test(text);
+  return { bytes, worker: ask.worker, size: text.length, isKept };
+}
+
+/**
+ * @param {Ask} ask
+ * @param {Target} to
+ */
+function bytesOf({ path, cookie }, { host, isKeptAlive }) {
   const lines = [
     `GET ${path} HTTP/1.1`,
     `Host: ${host}`,
     `Connection: ${isKeptAlive ? "keep-alive" : "close"}`,
     ...(cookie === "" ? [] : [`Cookie: ${cookie}`]),
   ];
-  const bytes = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
-  const text = await responseTo(bytes, { port, host });
-  const isKept = isKeptAlive && !/^connection: close/im.test(text);
-  return { bytes, worker, size: text.length, isKept };
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
 }
 
 /**
+ * @param {Target} to
+ * @returns {Promise<Line>}
+ */
+async function open({ port, host }) {
+  const socket = connect({ port, host });
+  socket.setEncoding("latin1");
+  socket.setTimeout(ANSWER_WITHIN_MS, () => socket.destroy(new Error("no response in time")));
+  await once(socket, "connect");
+  return { ask: (bytes) => responseOn(socket, bytes), end: () => socket.destroy() };
+}
+
+/**
+ * @param {import("node:net").Socket} socket
  * @param {Buffer} request
- * @param {{ port: number, host: string }} to
  * @returns {Promise<string>} the whole response
  */
-function responseTo(request, to) {
+function responseOn(socket, request) {
   return new Promise((resolve, reject) => {
     let text = "";
-    const socket = connect(to, () => socket.write(request));
-    socket.setEncoding("latin1").on("data", (/** @type {string} */ chunk) => {
+    const read = (/** @type {string} */ chunk) => {
       text += chunk;
       const body = text.indexOf("\r\n\r\n") + 4;
       const size = body + Number(/content-length: (\d+)/i.exec(text)?.[1]);
       if (body < 4 || text.length < size) return;
-      socket.destroy();
+      socket.removeListener("data", read);
       resolve(text);
-    });
-    socket.on("error", reject);
-    socket.on("end", () => reject(new Error(`no whole response but ${JSON.stringify(text)}`)));
-    socket.setTimeout(ANSWER_WITHIN_MS, () => reject(new Error("no response in time")));
+    };
+    socket.on("data", read);
+    socket.once("error", reject);
+    socket.once("end", () => reject(new Error(`no whole response but ${JSON.stringify(text)}`)));
+    socket.write(request);
   });
 }
 

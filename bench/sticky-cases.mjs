@@ -31,6 +31,14 @@ export const CASES = [
     loader: (running) => requests(withCookie(running), "own"),
   },
   {
+    name: "used",
+    title: "The same, after each session's first request came to any worker and was forwarded",
+    mode: "keep-alive",
+    contenders: ["on"],
+    close: [],
+    loader: (running) => requests(withCookie(running), "own", ["--astray"]),
+  },
+  {
     name: "mixed",
     title: "Keep-alive, requests of all workers' sessions in turns: 3 of 4 are forwarded",
     mode: "keep-alive",
@@ -85,11 +93,12 @@ function withCookie({ name, sessions }) {
 /**
  * @param {readonly import("./sticky-sessions.mjs").Ask[]} asks
  * @param {"chance" | "own" | "turns"} by
+ * @param {readonly string[]} more arguments
  * @returns {import("./turn.mjs").Loader}
  */
-function requests(asks, by) {
-  return (node, port, mode, pace) =>
-    runLoad(node, LOAD, port, pace, ["--mode", mode, "--asks", JSON.stringify(asks), "--by", by]);
+function requests(asks, by, more = []) {
+  const args = ["--asks", JSON.stringify(asks), "--by", by, ...more];
+  return (node, port, mode, pace) => runLoad(node, LOAD, port, pace, ["--mode", mode, ...args]);
 }
 
 /**

@@ -46,7 +46,6 @@ const DEMANDS = [
   ["matched requests/s by those with sticky off", "matched", "on", "off", 0.97],
   ["matched requests/s by @socket.io/sticky's", "sid", "on", "socketio", 10],
   ["new connections/s by @socket.io/sticky's", "new", "on", "socketio", 2.5],
-  ["the same with its round robin", "new", "on", "socketioRR", 2.5],
   ["echoes/s, handed over, by bare cluster's", "echo", "on", "cluster", 0.98],
 ];
 const SPREAD_MAX = 1.05;
