@@ -114,12 +114,11 @@ function responseOn(socket, request) {
       const body = text.indexOf("\r\n\r\n") + 4;
       const size = body + Number(/content-length: (\d+)/i.exec(text)?.[1]);
       if (body < 4 || text.length < size) return;
-      socket.removeListener("data", read);
+      socket.off("data", read).off("error", reject).off("end", ended);
       resolve(text);
     };
-    socket.on("data", read);
-    socket.once("error", reject);
-    socket.once("end", () => reject(new Error(`no whole response but ${JSON.stringify(text)}`)));
+    const ended = () => reject(new Error(`no whole response but ${JSON.stringify(text)}`));
+    socket.on("data", read).on("error", reject).on("end", ended);
     socket.write(request);
   });
 }
