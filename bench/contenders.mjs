@@ -18,7 +18,7 @@ const COMMAND_WITHIN_MS = 60_000;
 /** Killed workers may need a moment to be gone after their primary. */
 const LEAVE_WITHIN_MS = 1000;
 /** Prometheus is usually told to scrape every 15 s. */
-const SCRAPE_EVERY_MS = 5000;
+export const SCRAPE_EVERY_MS = 5000;
 
 /**
  * @typedef {object} Setting

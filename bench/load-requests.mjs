@@ -19,7 +19,7 @@ const CONNECTIONS_MAX = 500;
  *
  * @typedef {{ port: number, host: string, isKeptAlive: boolean }} Target
  *
- * @typedef {object} Line a connection
+ * @typedef {object} Talk on one connection, one question after the other
  * @property {(bytes: Buffer) => Promise<string>} ask gives the whole response
  * @property {() => void} end
  */
@@ -31,11 +31,11 @@ const CONNECTIONS_MAX = 500;
  * @returns {Promise<Request>}
  */
 export async function probe(ask, to) {
-  const line = await open(to);
+  const talk = await open(to);
   try {
-    return await measured(ask, to, line);
+    return await measured(ask, to, talk);
   } finally {
-    line.end();
+    talk.end();
   }
 }
 
@@ -50,14 +50,14 @@ export async function probeOwn(asks, to) {
   const known = new Map();
   for (let connections = 0; known.size < asks.length; connections++) {
     if (connections > CONNECTIONS_MAX) throw new Error("no connection came to some of the workers");
-    const line = await open(to);
-    const text = await line.ask(bytesOf({ path: "/", cookie: "", worker: null }, to));
+    const talk = await open(to);
+    const text = await talk.ask(bytesOf({ path: "/", cookie: "", worker: null }, to));
     const own = Number(text.slice(-PID_CHARS));
     for (const ask of asks) {
       const isOwn = ask.worker === null || ask.worker === own;
-      if (isOwn && !known.has(ask)) known.set(ask, await measured(ask, to, line));
+      if (isOwn && !known.has(ask)) known.set(ask, await measured(ask, to, talk));
     }
-    line.end();
+    talk.end();
   }
   return asks.map((ask) => /** @type {Request} */ (known.get(ask)));
 }
@@ -65,12 +65,12 @@ export async function probeOwn(asks, to) {
 /**
  * @param {Ask} ask
  * @param {Target} to
- * @param {Line} line
+ * @param {Talk} talk
  * @returns {Promise<Request>}
  */
-async function measured(ask, to, line) {
+async function measured(ask, to, talk) {
   const bytes = bytesOf(ask, to);
-  const text = await line.ask(bytes);
+  const text = await talk.ask(bytes);
   const isKept = to.isKeptAlive && !/^connection: close/im.test(text);
   return { bytes, worker: ask.worker, size: text.length, isKept };
 }
@@ -91,7 +91,7 @@ function bytesOf({ path, cookie }, { host, isKeptAlive }) {
 
 /**
  * @param {Target} to
- * @returns {Promise<Line>}
+ * @returns {Promise<Talk>}
  */
 async function open({ port, host }) {
   const socket = connect({ port, host });

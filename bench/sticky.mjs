@@ -5,7 +5,7 @@ import { missing, STICKY_CONTENDERS, startSticky } from "./sticky-contenders.mjs
 import { stickyTargets } from "./sticky-figures.mjs";
 import { place } from "./sticky-placement.mjs";
 import { stickyTable } from "./sticky-table.mjs";
-import { CONNECTIONS, calmest, oneTurn } from "./turn.mjs";
+import { CONNECTIONS, calmest, fresh, oneTurn } from "./turn.mjs";
 
 const WORKERS = 4;
 const PATIENCE_MS = { quick: 10_000, full: 300_000 };
@@ -54,8 +54,7 @@ async function placed(node, count, { log, failed }) {
 }
 
 /**
- * Forwards in one round and backwards in the next, each in new processes: what V8 made of a program for one
- * load is not what it makes of it for another. Those that are close to each other take part in every round,
+ * Forwards in one round and backwards in the next, each in new processes. Those that are close to each other take part in every round,
  * the others in one of five, in both directions as often.
  * @param {readonly string[]} able
  * @param {string} node
@@ -63,6 +62,7 @@ async function placed(node, count, { log, failed }) {
  * @param {{ patience: import("./turn.mjs").Patience, log: (text: string) => void, failed: string[] }} meanwhile
  */
 async function allTurns(able, node, pace, { patience, log, failed }) {
+  const start = (/** @type {string} */ name) => () => startSticky(name, { node, workers: WORKERS });
   /** @type {import("./sticky-figures.mjs").Turn[]} */
   const turns = [];
   /** @type {Set<string>} */
@@ -73,7 +73,9 @@ async function allTurns(able, node, pace, { patience, log, failed }) {
       if (broken.has(what)) continue;
       log(`round ${round} ${what}`);
       try {
-        const turn = await calmest(patience, () => freshTurn(one, name, node, round, pace));
+        const take = (/** @type {import("./sticky-contenders.mjs").Running} */ contender) =>
+          oneTurn(contender, node, one.mode, round, pace, one.loader(contender));
+        const turn = await calmest(patience, () => fresh(start(name), take));
         turns.push({ ...turn, case: one.name });
       } catch (error) {
         broken.add(what);
@@ -82,22 +84,6 @@ async function allTurns(able, node, pace, { patience, log, failed }) {
     }
   }
   return turns;
-}
-
-/**
- * @param {import("./sticky-cases.mjs").Case} one
- * @param {string} name of the contender
- * @param {string} node
- * @param {number} round
- * @param {import("./turn.mjs").Pace} pace
- */
-async function freshTurn(one, name, node, round, pace) {
-  const contender = await startSticky(name, { node, workers: WORKERS });
-  try {
-    return await oneTurn(contender, node, one.mode, round, pace, one.loader(contender));
-  } finally {
-    await contender.stop();
-  }
 }
 
 /**

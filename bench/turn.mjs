@@ -79,6 +79,23 @@ export async function calmest(patience, take) {
 }
 
 /**
+ * New processes for each turn: what V8 happens to make of a program lasts as long as its process, and differs
+ * from one to the next, and from load to load, by more than is to be measured.
+ * @template {{ stop: () => Promise<void> }} Contender
+ * @template Result
+ * @param {() => Promise<Contender>} start
+ * @param {(contender: Contender) => Promise<Result>} take
+ */
+export async function fresh(start, take) {
+  const contender = await start();
+  try {
+    return await take(contender);
+  } finally {
+    await contender.stop();
+  }
+}
+
+/**
  * @param {import("./contenders.mjs").Running} contender
  * @param {string} node
  * @param {Mode} mode

@@ -1,11 +1,11 @@
 /** What it costs to measure and to watch: the same app with everything on, and with everything off. */
 
 import { pause } from "./children.mjs";
-import { startContender } from "./contenders.mjs";
+import { SCRAPE_EVERY_MS, startContender } from "./contenders.mjs";
 import { preciseCpuMsOf } from "./processes.mjs";
 import { mean, spread } from "./statistics.mjs";
 import { columns, number, withSpread } from "./table.mjs";
-import { CONNECTIONS, calmest, isCalm, oneTurn } from "./turn.mjs";
+import { CONNECTIONS, calmest, fresh, isCalm, oneTurn } from "./turn.mjs";
 
 const WORKERS = 2;
 const LOST_MAX = 0.03;
@@ -13,7 +13,7 @@ const IDLE_PERCENT_MAX = 0.5;
 /** Of each turn: its processes are new. */
 const WARMUP_SECONDS = 3;
 /** As long as from one scrape to the next: each turn has one. */
-const SCRAPED_SECONDS = 5;
+const SCRAPED_SECONDS = SCRAPE_EVERY_MS / 1000;
 const PATIENCE_MS = { quick: 20_000, full: 300_000 };
 
 /**
@@ -25,35 +25,20 @@ export async function watch({ node, quick, rounds, log }) {
     ? { rounds: rounds ?? 3, seconds: 1, warmup: WARMUP_SECONDS }
     : { rounds: rounds ?? 20, seconds: SCRAPED_SECONDS, warmup: WARMUP_SECONDS };
   const patience = { leftMs: quick ? PATIENCE_MS.quick : PATIENCE_MS.full };
+  const start = (/** @type {string} */ name) => () =>
+    startContender(name, { node, workers: WORKERS });
   /** @type {import("./turn.mjs").Turn[]} */
   const turns = [];
   for (let round = 1; round <= pace.rounds; round++) {
     for (const name of round % 2 === 1 ? ["watched", "unwatched"] : ["unwatched", "watched"]) {
       log(`round ${round} ${name}`);
-      const take = (/** @type {import("./contenders.mjs").Running} */ contender) =>
-        oneTurn(contender, node, "keep-alive", round, pace);
-      turns.push(await calmest(patience, () => fresh(name, node, take)));
+      const take = () =>
+        fresh(start(name), (contender) => oneTurn(contender, node, "keep-alive", round, pace));
+      turns.push(await calmest(patience, take));
     }
   }
-  const idle = await fresh("watched", node, (watched) => idlePercent(watched, quick ? 3 : 10));
+  const idle = await fresh(start("watched"), (watched) => idlePercent(watched, quick ? 3 : 10));
   return outcome(turns, idle, { ...pace, workers: WORKERS, connections: CONNECTIONS });
-}
-
-/**
- * New processes for each turn: what V8 happens to make of a program lasts as long as its process, and differs
- * from one to the next by more than is to be measured.
- * @template Result
- * @param {string} name
- * @param {string} node
- * @param {(contender: import("./contenders.mjs").Running) => Promise<Result>} take
- */
-async function fresh(name, node, take) {
-  const contender = await startContender(name, { node, workers: WORKERS });
-  try {
-    return await take(contender);
-  } finally {
-    await contender.stop();
-  }
 }
 
 /**
