@@ -18,7 +18,7 @@ const PLACED = { quick: 2000, full: 10_000 };
 export async function sticky({ node, quick, only, rounds, log }) {
   const pace = quick
     ? { rounds: rounds ?? 2, seconds: 0.7, warmup: 1 }
-    : { rounds: rounds ?? 16, seconds: 2, warmup: 5 };
+    : { rounds: rounds ?? 28, seconds: 2, warmup: 5 };
   const named = (only ?? STICKY_CONTENDERS).filter((name) => STICKY_CONTENDERS.includes(name));
   const left = named.flatMap((name) => missing(name) ?? []);
   const able = named.filter((name) => missing(name) === undefined);
