@@ -8,6 +8,7 @@ import type { Peer } from "../core/affinity.ts";
 import type { Loads } from "../core/gate.ts";
 import type { AppMetric, WorkerStats } from "../core/stats.ts";
 import type { Sticky } from "../core/sticky.ts";
+import type { HomeSettings } from "./adoption.ts";
 
 export const ENVELOPE = "NODE_HOLDFAST";
 
@@ -53,8 +54,11 @@ export type AgentMessage =
   | { readonly t: "uncaught"; readonly text: string }
   /** Open connections of this worker, and how many it has been given so far. */
   | { readonly t: "load"; readonly open: number; readonly taken: number }
-  /** With the connection's handle: more than this worker's fair share, or another worker's client. */
-  | { readonly t: "pass"; readonly key: string; readonly to?: number }
+  /**
+   * With the connection's handle: more than this worker's fair share, or another worker's client. Numbered by the
+   * worker, which keeps a duplicate until `given`.
+   */
+  | { readonly t: "pass"; readonly id: number; readonly key: string; readonly to?: number }
   /** With the handle of a connection that asks for an upgrade: it belongs to the session of worker `to`. */
   | {
       readonly t: "hand";
@@ -71,6 +75,14 @@ export type AgentMessage =
   /** Close to the limit of open files, or no longer. */
   | { readonly t: "limit"; readonly reached: boolean }
   | { readonly t: "released" }
+  /** With the shard's listening handle: the answer to `return`. */
+  | { readonly t: "shard"; readonly key: string; readonly shard: number }
+  /** The answer to `return` of a worker that has no such shard. */
+  | { readonly t: "kept"; readonly key: string; readonly shard: number }
+  /** The app has closed its channel by itself, as `process.disconnect()` does. Said over a link only. */
+  | { readonly t: "left" }
+  /** The process ends by itself, with this code: only its parent would be told. Said over a link only. */
+  | { readonly t: "exiting"; readonly code: number }
   /** Once a second, and before the end: the event loop turns, and this is how it is. */
   | { readonly t: "beat"; readonly stats: WorkerStats; readonly inspector: Inspector }
   /** The last health probe's outcome; null: it is well. */
@@ -90,6 +102,8 @@ export type SupervisorMessage =
   /** With the listening handle of the shard. */
   | { readonly t: "attach"; readonly key: string; readonly shard: number }
   | { readonly t: "detach"; readonly key: string; readonly shard: number }
+  /** Wanted: a duplicate of the shard's listening handle. */
+  | { readonly t: "return"; readonly key: string; readonly shard: number }
   | { readonly t: "drain"; readonly timeoutMs: number }
   | { readonly t: "hurry"; readonly withinMs: number }
   | { readonly t: "activate" }
@@ -101,7 +115,9 @@ export type SupervisorMessage =
   | { readonly t: "inspected" }
   | { readonly t: "loads"; readonly loads: Loads }
   /** A connection that was passed on has arrived. */
-  | { readonly t: "passed" }
+  | { readonly t: "passed"; readonly id: number }
+  /** It has been given to another worker, or back. */
+  | { readonly t: "given"; readonly id: number }
   | { readonly t: "offer"; readonly offer: number; readonly key: string }
   /** With a connection's handle: serve it, do not pass it on again. */
   | { readonly t: "take"; readonly key: string };
@@ -123,6 +139,8 @@ export interface AgentSettings {
   readonly sticky: StickySettings | null;
   /** Null: the supervisor has no bus, as its socket could not be opened. */
   readonly bus: BusSettings | null;
+  /** Where the next supervisor is found when this one is gone. Null: the worker ends with its supervisor. */
+  readonly home: HomeSettings | null;
   readonly metrics: {
     /** False: beats tell only what watching and replacing workers needs. */
     readonly collect: boolean;

@@ -65,6 +65,33 @@ export interface AdminOutcome extends Unsaved {
   readonly error: Explained | null;
 }
 
+export interface HeirOutcome extends Unsaved {
+  /** "on" or "off"; null where nothing changes. */
+  readonly did: string | null;
+}
+
+/** What becomes the supervisor: its files are absolute paths. */
+export interface Upgrade {
+  /** Of Holdfast. */
+  readonly version: string;
+  /** The Node that runs it. */
+  readonly node: string;
+  readonly heir: string;
+  readonly takeover: string;
+  /** How long it may take until it could follow. Default: 30 s. */
+  readonly withinMs?: number;
+}
+
+export interface Upgraded {
+  /** Versions of Holdfast. */
+  readonly from: string;
+  readonly to: string;
+  /** The version of Node that runs it from now on. */
+  readonly node: string;
+  /** The process that answers in a moment. */
+  readonly pid: number;
+}
+
 /** What each verb takes and gives. */
 export interface Verbs {
   overview: { takes: Record<never, never>; gives: Overview };
@@ -95,6 +122,11 @@ export interface Verbs {
     takes: { readonly bus: unknown; readonly dryRun: boolean };
     gives: AdminOutcome;
   };
+  /** Whether a standby process is to take over when the supervisor is killed. */
+  heir: {
+    takes: { readonly heir: boolean; readonly dryRun: boolean };
+    gives: HeirOutcome;
+  };
   metrics: {
     takes: { readonly openMetrics: boolean };
     gives: { readonly contentType: string; readonly body: string };
@@ -103,6 +135,8 @@ export interface Verbs {
   bus: { takes: Record<never, never>; gives: { readonly path: string } };
   save: { takes: Record<never, never>; gives: { readonly file: string; readonly apps: number } };
   resurrect: { takes: Record<never, never>; gives: Outcomes };
+  /** The supervisor steps down for another one, and workers serve on. */
+  upgrade: { takes: Upgrade; gives: Upgraded };
   shutdown: { takes: Record<never, never>; gives: { readonly stopped: readonly string[] } };
 }
 

@@ -4,12 +4,9 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import { boundedLines, readLine } from "./ipc-lines.ts";
+import { boundedLines, readLine } from "../link/ipc-lines.ts";
+import { throttleReads } from "../link/read-throttle.ts";
 import { type ChannelHandle, channelOf, type Handle } from "./node-internals.ts";
-
-/** A worker that sends more is read again in the next interval: it waits, the supervisor does not grow. */
-const BYTES_PER_INTERVAL = 4 * 1024 * 1024;
-const INTERVAL_MS = 100;
 
 export type IpcFault = "malformed" | "too-long" | "hostile";
 
@@ -101,21 +98,4 @@ function isNodeMessage(message: unknown): message is { cmd: string } {
     cmd?: unknown;
   };
   return typeof cmd === "string" && cmd.startsWith("NODE_");
-}
-
-function throttleReads(channel: ChannelHandle, isOpen: () => boolean): (bytes: number) => void {
-  let used = 0;
-  let isCounting = false;
-  const next = (): void => {
-    const wasStopped = used > BYTES_PER_INTERVAL;
-    used = 0;
-    isCounting = false;
-    if (wasStopped && isOpen()) channel.readStart();
-  };
-  return (bytes) => {
-    used += bytes;
-    if (used > BYTES_PER_INTERVAL) channel.readStop();
-    if (!isCounting) setTimeout(next, INTERVAL_MS);
-    isCounting = true;
-  };
 }
