@@ -1,7 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-/** A storm of kills, and a thousand clients with their servers: they have the machine to themselves, after all others. */
-const CROWDED = ["test/promises/p09-bus.test.ts", "test/promises/p11-sticky.test.ts"];
+/** Storms of kills, and a thousand clients with their servers: they have the machine to themselves, after all others. */
+const CROWDED = [
+  "test/chaos/chaos.test.ts",
+  "test/promises/p09-bus.test.ts",
+  "test/promises/p11-sticky.test.ts",
+];
 
 export default defineConfig({
   test: {

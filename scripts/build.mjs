@@ -1,4 +1,4 @@
-// Builds dist/: the type-checked ES modules by tsc, and the agent and the thread of the durable queues,
+// Builds dist/: the type-checked ES modules by tsc, and the agent, the heir and the thread of the durable queues,
 // each one CommonJS file without imports but Node's own, by rolldown. Built aside and then put in place, so that what runs from
 // dist/ meanwhile finds every file.
 import { spawnSync } from "node:child_process";
@@ -43,9 +43,11 @@ async function bundle(input, external) {
 rmSync(`${made}/bin`, { recursive: true });
 rmSync(`${made}/src/cli`, { recursive: true });
 await bundle({ agent: "src/agent/main.ts" }, /^node:/);
+await bundle({ heir: "src/supervisor/heir/main.ts" }, /^node:/);
 await bundle({ "queue-thread": "src/supervisor/queue/thread-main.ts" }, [/^node:/, ...optional]);
 // A command that only looks starts twice as fast from a few files as from many.
-await bundle({ "bin/holdfast": "bin/holdfast.ts" }, [/^node:/, ...packages]);
+const commands = { "bin/holdfast": "bin/holdfast.ts", takeover: "src/cli/takeover.ts" };
+await bundle(commands, [/^node:/, ...packages]);
 chmodSync(`${made}/bin/holdfast.cjs`, 0o755);
 if (existsSync("dist")) renameSync("dist", stale);
 renameSync(made, "dist");

@@ -39,7 +39,8 @@ function pack() {
   );
   const files = packed.files.map(({ path }) => path);
   const wanted = ["dist/src/index.js", "dist/src/index.d.ts", "dist/agent.cjs", "schema.json"];
-  const missing = [...wanted, "dist/queue-thread.cjs", "README.md", "LICENSE"].filter(
+  const programs = ["dist/queue-thread.cjs", "dist/heir.cjs", "dist/takeover.cjs"];
+  const missing = [...wanted, ...programs, "README.md", "LICENSE"].filter(
     (file) => !files.includes(file),
   );
   if (missing.length > 0) throw new Error(`the tarball lacks ${missing.join(", ")}`);

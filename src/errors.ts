@@ -159,6 +159,12 @@ export const ERRORS = {
     ({ pid }) => `The supervisor (pid ${pid}) is shutting down: it begins nothing new.`,
     "Wait for its end and ask again; `holdfast start` waits by itself, and starts a new one.",
   ),
+  HF_HANDED_OVER: entry<{ pid: number; next: number; version: string }>(
+    EXIT.timeout,
+    ({ pid, next, version }) =>
+      `The supervisor (pid ${pid}) has handed over to Holdfast ${version} (pid ${next}): what was asked for goes on there.`,
+    "Look with `holdfast list` or `holdfast wait`, or ask again: what is done already is not done twice, but for reloads and restarts.",
+  ),
   HF_STATE_UNWRITABLE: entry<{ file: string; reason: string }>(
     EXIT.failed,
     ({ file, reason }) => `The state could not be written to ${file}: ${ended(reason)}`,
@@ -169,6 +175,12 @@ export const ERRORS = {
     ({ file, version }) =>
       `The state in ${file} was written by a newer Holdfast (format ${version}), which this one does not know.`,
     "Start the newer Holdfast, or name another home with --home. The file is left as it is.",
+  ),
+  HF_ROSTER_UNWRITABLE: entry<{ directory: string; reason: string }>(
+    EXIT.failed,
+    ({ directory, reason }) =>
+      `What runs could not be written down in ${directory}: ${ended(reason)}`,
+    "What runs goes on running, and writing is tried again every second. Make room or correct the permissions: should the supervisor be killed before that, the next one may not know all workers and replaces those.",
   ),
   HF_NO_WORKING_DIRECTORY: entry<Record<never, never>>(
     EXIT.failed,
@@ -489,6 +501,18 @@ export const ERRORS = {
     ({ directory, reason }) =>
       `The durable queues in ${directory} were closed: ${ended(reason)} Whether what was asked last is in it is not known.`,
     "Stop the supervisor and put a copy of the file in its place, or move it away: then the queues begin empty. Have the disk checked.",
+  ),
+  HF_HEIR_FAILED: entry<{ reason: string }>(
+    EXIT.failed,
+    ({ reason }) =>
+      `The heir cannot be started, the process that takes over when the supervisor is killed: ${ended(reason)} The apps run on without it.`,
+    "See to what it names, such as a limit of processes or memory, or a Node that was removed; it is tried again and again. --no-heir does without it.",
+  ),
+  HF_UPGRADE_FAILED: entry<{ from: string; to: string; reason: string }>(
+    EXIT.reloadFailed,
+    ({ from, to, reason }) =>
+      `The supervisor did not become Holdfast ${to}: ${ended(reason)} Holdfast ${from} goes on, and so do all workers.`,
+    "See to what it names, and upgrade again; the supervisor's log may say more.",
   ),
   HF_BUG: entry<{ what: string }>(
     EXIT.bug,

@@ -6,6 +6,7 @@ import {
   envelope,
   type SupervisorMessage,
 } from "../link/agent-messages.ts";
+import type { Home } from "./home/home.ts";
 import type { CountedChannel, Handle } from "./node-internals.ts";
 
 export interface Channel {
@@ -15,7 +16,14 @@ export interface Channel {
   isOpen(): boolean;
   /** Something is awaited from the supervisor: the process stays until what is returned has been called. */
   hold(): () => void;
+  /** From now on the channel is what the home makes of it. */
+  outlive(home: Pick<Home, "hasReplaced" | "isLinked" | "send">): void;
+  /** What a new supervisor must know, or what may have been lost on its way to the one before. */
+  retell(): void;
 }
+
+/** What stays true until it is said anew. */
+const STANDING: readonly AgentMessage["t"][] = ["ready", "released", "limit", "health", "probe"];
 
 type Send = (
   message: unknown,
@@ -31,11 +39,16 @@ export function openChannel(): Channel {
   const swallow = (): void => {};
   const { channel } = process as { channel?: CountedChannel };
   letGo(channel);
+  let home: Pick<Home, "hasReplaced" | "isLinked" | "send"> | null = null;
+  const standing = new Map<string, AgentMessage>();
+  const tell: Channel["send"] = (message, handle, sent = swallow) => {
+    if (STANDING.includes(message.t)) standing.set(message.t, message);
+    if (home?.hasReplaced) home.send(envelope(message), handle, sent);
+    else if (process.connected && send) send(envelope(message), handle, undefined, sent);
+    else sent(new Error("the supervisor is gone"));
+  };
   return {
-    send(message, handle, sent = swallow) {
-      if (process.connected && send) send(envelope(message), handle, undefined, sent);
-      else sent(new Error("the supervisor is gone"));
-    },
+    send: tell,
     on(listener) {
       const emitter = process as unknown as NodeJS.EventEmitter;
       emitter.on("internalMessage", (message: { cmd?: string }, handle?: Handle) => {
@@ -44,7 +57,7 @@ export function openChannel(): Channel {
         }
       });
     },
-    isOpen: () => process.connected,
+    isOpen: () => (home?.hasReplaced ? home.isLinked : process.connected),
     hold() {
       let isHeld = true;
       channel?.refCounted?.();
@@ -52,6 +65,12 @@ export function openChannel(): Channel {
         if (isHeld) channel?.unrefCounted?.();
         isHeld = false;
       };
+    },
+    outlive(of) {
+      home = of;
+    },
+    retell() {
+      for (const message of [...standing.values()]) tell(message);
     },
   };
 }

@@ -37,8 +37,12 @@ export class Gate {
   #unansweredSince: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #reported = -1;
-  /** Connections on their way: sent and not confirmed, accepted by offer and not come, come so far. */
-  #unconfirmed = 0;
+  /** Connections that were sent, until another worker has them: the supervisor may die with its duplicates. */
+  readonly #kept = new Map<number, Held>();
+  #nextId = 1;
+  /** Those of them the supervisor has not confirmed. */
+  readonly #unconfirmed = new Set<number>();
+  /** Accepted by offer and not come, and come so far. */
   #expected = 0;
   #taken = 0;
 
@@ -98,10 +102,32 @@ export class Gate {
   }
 
   /** The supervisor has got a connection that was passed on. */
-  passed(): void {
-    this.#unconfirmed = Math.max(0, this.#unconfirmed - 1);
-    this.#unansweredSince = this.#unconfirmed > 0 ? Date.now() : null;
+  passed(id: number): void {
+    this.#unconfirmed.delete(id);
+    this.#unansweredSince = this.#unconfirmed.size > 0 ? Date.now() : null;
     this.#sendHeld();
+  }
+
+  /** Another worker has it, or this one again. */
+  given(id: number): void {
+    this.#kept.get(id)?.client.close();
+    this.#kept.delete(id);
+  }
+
+  /** The supervisor is gone, with all it had in its hands: what nobody else has is served here. */
+  lost(): void {
+    this.#isWatched = false;
+    this.#unansweredSince = null;
+    this.#unconfirmed.clear();
+    for (const id of [...this.#kept.keys()]) this.#keepSent(id);
+    this.#keepHeld();
+  }
+
+  /** There is a supervisor again; a new one counts from nothing. */
+  linked(isNew: boolean): void {
+    if (isNew) this.#taken = 0;
+    this.#reported = -1;
+    this.#report();
   }
 
   /** The open connections of this worker have changed. */
@@ -114,7 +140,7 @@ export class Gate {
   /** What the supervisor knows of all workers. */
   heard(loads: Loads): void {
     this.#isWatched = true;
-    this.#unansweredSince = this.#unconfirmed > 0 ? this.#unansweredSince : null;
+    this.#unansweredSince = this.#unconfirmed.size > 0 ? this.#unansweredSince : null;
     this.#loads = { ...loads };
   }
 
@@ -126,7 +152,7 @@ export class Gate {
 
   /** Connections on their way from here or to here: the process must stay for them. */
   underWay(): number {
-    return (this.#isUnanswered() ? 0 : this.#unconfirmed) + this.#expected;
+    return (this.#isUnanswered() ? 0 : this.#kept.size) + this.#expected;
   }
 
   /** Who gets a fresh connection, null when it stays. Asked for every connection: the cheap checks first. */
@@ -168,17 +194,26 @@ export class Gate {
 
   /** Sends what waits, as far as the window allows. */
   #sendHeld(): void {
-    while (this.#unconfirmed < WINDOW) {
+    while (this.#unconfirmed.size < WINDOW) {
       const next = this.#held.shift();
       if (!next) return;
-      this.#unconfirmed += 1;
+      const id = this.#nextId++;
+      this.#kept.set(id, next);
+      this.#unconfirmed.add(id);
       this.#unansweredSince ??= Date.now();
       const { client, ...pass } = next;
-      this.#channel.send({ t: "pass", ...pass }, client, (error) => {
-        if (error) this.#keep(next.key, client);
-        else client.close();
+      this.#channel.send({ t: "pass", id, ...pass }, client, (error) => {
+        if (error) this.#keepSent(id);
       });
     }
+  }
+
+  /** Nobody has got it: it stays here. */
+  #keepSent(id: number): void {
+    const sent = this.#kept.get(id);
+    this.#kept.delete(id);
+    this.#unconfirmed.delete(id);
+    if (sent) this.#keep(sent.key, sent.client);
   }
 
   /** No answer: what has not been sent yet stays here. */

@@ -6,6 +6,7 @@
  */
 
 import cluster from "node:cluster";
+import type { ListeningAt } from "../link/adoption.ts";
 import type { SupervisorMessage } from "../link/agent-messages.ts";
 import type { Channel } from "./channel.ts";
 import { catchModes, createFacade, type Listening } from "./facade.ts";
@@ -46,6 +47,8 @@ export class ListenHook {
   readonly #listeners = new Map<string, Listener>();
   readonly #asked = new Map<number, Asked>();
   readonly #ports0 = new Map<string, number>();
+  /** Shards on their way back to the supervisor, and whether they are to be closed afterwards. */
+  readonly #lent = new Map<Handle, boolean>();
   #seq = 0;
   #hasLeft = false;
 
@@ -87,8 +90,36 @@ export class ListenHook {
 
   detach(key: string, shard: number): void {
     const shards = this.#listeners.get(key)?.shards;
-    shards?.get(shard)?.close();
+    const handle = shards?.get(shard);
+    if (handle) this.#closeShard(handle);
     shards?.delete(shard);
+  }
+
+  /** The supervisor wants a duplicate of a shard: it is a new one, and this worker may have the only ones. */
+  giveBack(key: string, shard: number): void {
+    const handle = this.#listeners.get(key)?.shards.get(shard);
+    if (!handle) return this.#channel.send({ t: "kept", key, shard });
+    // The answer is under way.
+    if (this.#lent.has(handle)) return;
+    this.#lent.set(handle, false);
+    this.#channel.send({ t: "shard", key, shard }, handle, () => {
+      if (this.#lent.get(handle)) handle.close();
+      this.#lent.delete(handle);
+    });
+  }
+
+  /** The addresses servers listen at or are about to, and what they have of them. */
+  listening(): readonly ListeningAt[] {
+    return [...this.#listeners.values()].flatMap(({ request, shards, backlog, facade }) =>
+      facade ? [{ request, shards: [...shards.keys()], isListening: backlog !== null }] : [],
+    );
+  }
+
+  /** Asks a new supervisor what the one before has not answered. */
+  askAgain(): void {
+    for (const [seq, { listener }] of this.#asked) {
+      this.#channel.send({ t: "listen", seq, request: listener.request });
+    }
   }
 
   /** The supervisor's answer to a listen request. */
@@ -119,7 +150,7 @@ export class ListenHook {
 
   /** Closes every shard here; siblings go on accepting from them. New ones may be attached later. */
   vacate(): void {
-    for (const { shards } of this.#listeners.values()) closeAll(shards);
+    for (const { shards } of this.#listeners.values()) this.#closeAll(shards);
   }
 
   /** The same for good. */
@@ -157,17 +188,23 @@ export class ListenHook {
   }
 
   #close(listener: Listener): void {
-    closeAll(listener.shards);
+    this.#closeAll(listener.shards);
     const { key } = listener.request;
     if (this.#listeners.get(key) !== listener) return;
     this.#listeners.delete(key);
     this.#channel.send({ t: "close", key });
   }
-}
 
-function closeAll(shards: Map<number, Handle>): void {
-  for (const handle of shards.values()) handle.close();
-  shards.clear();
+  #closeAll(shards: Map<number, Handle>): void {
+    for (const handle of shards.values()) this.#closeShard(handle);
+    shards.clear();
+  }
+
+  /** Not while it is being sent: libuv ends the process on that. */
+  #closeShard(handle: Handle): void {
+    if (this.#lent.has(handle)) this.#lent.set(handle, true);
+    else handle.close();
+  }
 }
 
 /** `cluster.on("listening")` listeners and code that reads `cluster.worker.state` see what they expect. */

@@ -15,6 +15,7 @@ import { Gate } from "./gate.ts";
 import { guardDescriptors } from "./guard.ts";
 import { Health } from "./health.ts";
 import { startHeartbeat } from "./heartbeat.ts";
+import { outliveSupervisor } from "./home/outlive.ts";
 import { createHooks, HOOKS, type HookRunner } from "./hooks.ts";
 import { closeBeforeDisconnect } from "./leave.ts";
 import { ListenHook } from "./listen.ts";
@@ -30,7 +31,7 @@ function start(settings: AgentSettings, debug: Debugger): void {
   const traffic = new Traffic(() => gate.changed());
   if (settings.countRequests) traffic.requests.count();
   const gate = new Gate(channel, traffic, String(settings.worker), (key, client) => {
-    listen.deliver(key, client);
+    if (!listen.deliver(key, client)) client.close();
   });
   // Before what listens in this process is the supervisor's affair: it listens for its peers by itself.
   const sticky =
@@ -71,6 +72,7 @@ function start(settings: AgentSettings, debug: Debugger): void {
   const parts = { traffic, listen, hooks, gate, channel, measure, metrics, sticky };
   const leave = createLeave(parts, settings);
   channel.on((message, handle) => obey(message, handle, { ...parts, health, debug, leave }));
+  outliveSupervisor(settings, { ...parts, leave });
   tellUncaught(channel);
 }
 
@@ -115,8 +117,12 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
       return;
     case "detach":
       return listen.detach(message.key, message.shard);
+    case "return":
+      return listen.giveBack(message.key, message.shard);
     case "passed":
-      return gate.passed();
+      return gate.passed(message.id);
+    case "given":
+      return gate.given(message.id);
     case "take":
       gate.taken();
       if (handle && !listen.deliver(message.key, handle)) handle.close();

@@ -5,7 +5,7 @@ import type { AppMetric } from "../core/stats.ts";
 type Series = AppMetric["values"][number];
 
 const TYPES: readonly unknown[] = ["counter", "gauge", "histogram", "summary"];
-/** Far below the longest message the supervisor reads (supervisor/ipc-lines.ts). */
+/** Far below the longest message the supervisor reads (link/ipc-lines.ts). */
 const LONGEST_TEXT = 2 * 1024 * 1024;
 
 /** The metrics in a registry's answer; what is none is left out. */

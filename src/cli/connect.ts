@@ -17,30 +17,54 @@ export function homeOf(flags: Record<string, unknown>): Home {
   return homeAt(typeof flags.home === "string" ? flags.home : undefined, process.env);
 }
 
-/** The supervisor of a home, null when none runs there. Throws HF_SUPERVISOR_UNREACHABLE, or the signal's reason. */
-export async function findSupervisor(
+/** The supervisor of a home, of whatever version; null when none runs there. Throws as `findSupervisor` does. */
+export async function dialSupervisor(
   home: Home,
   signal?: AbortSignal,
 ): Promise<ControlClient | null> {
   const dial = (): Promise<ControlClient | null> =>
     withUnixPath(home.socket, (path) => connectControl(path, version(), signal));
-  let client = await dial();
-  if (!client && existsSync(home.pidFile)) {
-    const { awaitOwner } = await import("./unanswered.ts");
-    client = await awaitOwner(home, dial);
-  }
+  const client = await dial();
+  if (client || !existsSync(home.pidFile)) return client;
+  const { awaitOwner } = await import("./unanswered.ts");
+  return awaitOwner(home, dial);
+}
+
+/**
+ * The same, and a note where it is of another version than this command. Throws HF_SUPERVISOR_UNREACHABLE, or the
+ * signal's reason.
+ */
+export async function findSupervisor(
+  home: Home,
+  signal?: AbortSignal,
+): Promise<ControlClient | null> {
+  const client = await dialSupervisor(home, signal);
   if (client && client.supervisor.version !== version()) {
     const { version: theirs, pid } = client.supervisor;
     process.stderr.write(
-      `note: the supervisor (pid ${pid}) is Holdfast ${theirs}, this command is ${version()}\n`,
+      `note: the supervisor (pid ${pid}) is Holdfast ${theirs}, this command is ${version()}; \`holdfast upgrade\` makes it the same\n`,
     );
   }
   return client;
 }
 
+/**
+ * The same. Where none runs and workers of one that was killed serve on, another is started first: they are its own
+ * from then on. Throws also what `ensureSupervisor` does.
+ */
+export async function findOrRescue(
+  home: Home,
+  signal?: AbortSignal,
+): Promise<ControlClient | null> {
+  const client = await findSupervisor(home, signal);
+  if (client || !existsSync(home.roster)) return client;
+  const { hasOrphans } = await import("../supervisor/restore/orphans.ts");
+  return hasOrphans(home) ? findOrStart(home, false) : null;
+}
+
 /** The same, for commands that need one. Throws HF_NO_SUPERVISOR. */
 export async function needSupervisor(home: Home, signal?: AbortSignal): Promise<ControlClient> {
-  const client = await findSupervisor(home, signal);
+  const client = await findOrRescue(home, signal);
   if (!client) throw new HoldfastError("HF_NO_SUPERVISOR", { home: home.directory });
   return client;
 }
@@ -55,7 +79,7 @@ export async function ensureSupervisor(
 ): Promise<ControlClient> {
   const next = (): Promise<ControlClient> => findOrStart(home, resume);
   const { lasting } = await import("./lasting.ts");
-  return lasting(await next(), next);
+  return lasting(await next(), { next, find: () => findUnlessEnding(home) });
 }
 
 async function findOrStart(home: Home, resume: boolean): Promise<ControlClient> {
@@ -86,7 +110,7 @@ async function findUnlessEnding(home: Home): Promise<ControlClient | null> {
   try {
     return await findSupervisor(home);
   } catch (error) {
-    const ending = ["HF_SUPERVISOR_LOST", "HF_SHUTTING_DOWN"];
+    const ending = ["HF_SUPERVISOR_LOST", "HF_SHUTTING_DOWN", "HF_HANDED_OVER"];
     if (isExplained(error) && ending.includes(error.code)) return null;
     throw error;
   }

@@ -8,6 +8,7 @@ import { findConfigFile, readConfigFile, readVariablesFile } from "../system/con
 import { packageNameOf } from "../system/places.ts";
 import { workingDirectory } from "../system/working-directory.ts";
 import type { WantedAdmin } from "./admin.ts";
+import type { WantedHeir } from "./heir.ts";
 import type { WantedBus } from "./remote.ts";
 
 /** `ecosystem.config.js`, `holdfast.config.ts`, `apps.json`, `-`: never a script to run. */
@@ -17,6 +18,7 @@ export interface Ecosystem {
   readonly apps: readonly AppOptions[];
   readonly admin: WantedAdmin;
   readonly bus: WantedBus;
+  readonly heir: WantedHeir;
   readonly file: string;
   readonly notes: readonly Note[];
 }
@@ -46,8 +48,8 @@ export async function readEcosystem(
     ...(envName === undefined ? {} : { envName }),
   });
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
-  const { apps, admin, bus } = parsed.value;
-  return { apps: onlyAsked(apps, flags), admin, bus, file: path, notes: parsed.notes };
+  const { apps, ...beside } = parsed.value;
+  return { apps: onlyAsked(apps, flags), ...beside, file: path, notes: parsed.notes };
 }
 
 function configFileHere(): string {

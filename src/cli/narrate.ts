@@ -18,6 +18,9 @@ function narrateWorkers(supervisor: Supervisor, log: Logger): void {
   supervisor.on("worker:ready", ({ worker, ...facts }) =>
     log.info({ ...facts, worker }, "worker ready"),
   );
+  supervisor.on("worker:adopted", ({ worker, ...facts }) =>
+    log.info({ ...facts, worker }, "worker adopted"),
+  );
   supervisor.on("worker:drain", ({ worker, ...facts }) =>
     log.debug({ ...facts, worker }, "worker draining"),
   );

@@ -244,5 +244,7 @@ export type ConfigInput =
       readonly apps: AppInput | readonly AppInput[];
       readonly admin?: AdminInput;
       readonly bus?: BusInput;
+      /** Of a background supervisor; the library and `run` have no heir. Default: true. */
+      readonly heir?: boolean;
       readonly $schema?: string;
     };

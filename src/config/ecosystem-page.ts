@@ -49,6 +49,7 @@ Without a name, \`holdfast.config.*\` is looked for before \`ecosystem.config.*\
 |---|---|
 | \`apps\` | a list of apps, or one app |
 | \`pm2\` | another name for \`apps\` |
+| \`heir\` | \`false\`: no standby process for a [background supervisor](no-single-point.md) that is killed |
 `;
 
 /** The text of docs/ecosystem.md. */

@@ -6,11 +6,12 @@ import type { AppOptions } from "./app.ts";
 import { type BusOptions, readBus } from "./bus.ts";
 import type { ParseContext } from "./context.ts";
 import { dependencyFaults } from "./dependencies.ts";
+import { readHeir } from "./heir.ts";
 import { keyTable } from "./keys.ts";
 import { accept, fault, type Reading } from "./kinds.ts";
 import { type AppReading, readApp } from "./read-app.ts";
 import { below, type Entry, quote } from "./received.ts";
-import { ADMIN, BUS, shapeOf } from "./shape.ts";
+import { ADMIN, BUS, HEIR, shapeOf } from "./shape.ts";
 import { environmentFaults } from "./variables.ts";
 
 export type { ParseContext } from "./context.ts";
@@ -43,6 +44,8 @@ export interface Setup {
   /** Null: switched off; undefined: nothing is said about it. */
   readonly admin: AdminOptions | null | undefined;
   readonly bus: BusOptions | null | undefined;
+  /** Of a background supervisor; undefined: nothing is said about it. */
+  readonly heir: boolean | undefined;
 }
 
 /** What stands beside the apps. */
@@ -53,15 +56,18 @@ export function parseSetup(input: unknown, context: ParseContext = {}): Parsed<S
   const shape = shapeOf(input);
   const admin = readBeside(ADMIN, shape.admin, (value) => readAdmin(value, context));
   const bus = readBeside(BUS, shape.bus, (value) => readBus(value, context));
+  const heir = readBeside(HEIR, shape.heir, readHeir);
   const parsed = parseConfig(input, context);
   const faults = [
     ...(parsed.ok ? [] : parsed.faults),
     ...(admin.ok ? [] : admin.faults),
     ...(bus.ok ? [] : bus.faults),
+    ...(heir.ok ? [] : heir.faults),
   ];
   const { notes } = parsed;
-  if (!parsed.ok || !admin.ok || !bus.ok) return { ok: false, faults, notes };
-  return { ok: true, value: { apps: parsed.value, admin: admin.value, bus: bus.value }, notes };
+  if (!parsed.ok || !admin.ok || !bus.ok || !heir.ok) return { ok: false, faults, notes };
+  const beside = { admin: admin.value, bus: bus.value, heir: heir.value };
+  return { ok: true, value: { apps: parsed.value, ...beside }, notes };
 }
 
 /** Undefined where nothing is given. */

@@ -3,6 +3,7 @@
 import { ADMIN_SCHEMA } from "./admin.ts";
 import { BUS_SCHEMA } from "./bus.ts";
 import { variables } from "./environment.ts";
+import { HEIR_SCHEMA } from "./heir.ts";
 import type { JsonSchema } from "./kinds.ts";
 import { type Option, written } from "./options.ts";
 import { camelCase, PM2_FILE_NOTES, PM2_NOTES, PM2_PARTS } from "./pm2.ts";
@@ -16,7 +17,7 @@ export function configSchema(): JsonSchema {
     type: "object",
     properties: {
       ...{ $schema: { type: "string" }, apps, pm2: apps },
-      ...{ admin: ADMIN_SCHEMA, bus: BUS_SCHEMA },
+      ...{ admin: ADMIN_SCHEMA, bus: BUS_SCHEMA, heir: HEIR_SCHEMA },
       ...Object.fromEntries(beside),
     },
     additionalProperties: false,

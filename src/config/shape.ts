@@ -14,6 +14,7 @@ export interface Shape {
   /** What stands under these keys beside the apps; null where it is not there. */
   readonly admin: Entry | null;
   readonly bus: Entry | null;
+  readonly heir: Entry | null;
   readonly inputs: readonly AppPlace[];
   readonly faults: readonly Fault[];
   readonly notes: readonly Fault[];
@@ -21,7 +22,8 @@ export interface Shape {
 
 export const ADMIN = "admin";
 export const BUS = "bus";
-const NOTHING_BESIDE = { admin: null, bus: null };
+export const HEIR = "heir";
+const NOTHING_BESIDE = { admin: null, bus: null, heir: null };
 
 /** PM2 has `pm2` for `apps`, and takes one app for a list of one. */
 export function shapeOf(input: unknown): Shape {
@@ -36,10 +38,11 @@ export function shapeOf(input: unknown): Shape {
     ({ key, value, readable }) => key !== apps.key && (value !== undefined || !readable),
   );
   const found = under(apps);
-  const admin = beside.find(({ key }) => key === ADMIN) ?? null;
-  const bus = beside.find(({ key }) => key === BUS) ?? null;
-  const others = beside.filter((entry) => entry !== admin && entry !== bus);
-  return { ...found, ...told(others, found.faults), admin, bus };
+  const part = (name: string): Entry | null => beside.find(({ key }) => key === name) ?? null;
+  const parts = { admin: part(ADMIN), bus: part(BUS), heir: part(HEIR) };
+  const taken: readonly (Entry | null)[] = Object.values(parts);
+  const others = beside.filter((entry) => !taken.includes(entry));
+  return { ...found, ...told(others, found.faults), ...parts };
 }
 
 function under({ key, value, readable }: Entry): Shape {

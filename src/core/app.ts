@@ -49,7 +49,13 @@ export type AppEvent =
   | { readonly type: "start" }
   | { readonly type: "worker-ready"; readonly worker: number }
   | { readonly type: "worker-listening"; readonly worker: number }
-  | { readonly type: "worker-exited"; readonly worker: number; readonly exit: Exit }
+  | {
+      readonly type: "worker-exited";
+      readonly worker: number;
+      readonly exit: Exit;
+      /** Its supervisor died while it started: that says nothing about its code. */
+      readonly isBlameless?: boolean;
+    }
   | { readonly type: "worker-disconnected"; readonly worker: number }
   | { readonly type: "worker-accepting"; readonly worker: number; readonly accepting: boolean }
   | { readonly type: "worker-released"; readonly worker: number }

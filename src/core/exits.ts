@@ -11,6 +11,7 @@ export interface Hang {
   readonly stack: string | null;
 }
 
+/** Code and signal are both null where nobody was told how the process ended, as of one that was adopted. */
 export interface Death {
   readonly code: number | null;
   readonly signal: string | null;
@@ -36,6 +37,7 @@ export function classifyExit(death: Death): ExitReason {
   if (death.signal === "SIGKILL" && death.oomKilled) return "oom";
   if (death.signal !== null) return FAULT_SIGNALS.includes(death.signal) ? "crash" : "signal";
   if (death.uncaught !== null) return "uncaught";
+  if (death.code === null) return "unknown";
   return death.code === 0 ? "clean" : "error";
 }
 
@@ -63,7 +65,7 @@ export function describeExit(
     reason === "memory_limit" && worker.killed === "memory_limit"
       ? "used more memory than its hard limit, and was killed"
       : ended(reason, death, readyTimeoutMs, missing);
-  return `${who} ${how} ${when}`.trimEnd();
+  return `${who} ${how} ${when}`.replace(/[, ]+$/, "");
 }
 
 function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing: string): string {
@@ -74,6 +76,8 @@ function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing
       return death.hang
         ? `was stopped (SIGSTOP) ${forTime(death.hang)}, and was replaced`
         : "was stopped (SIGSTOP) and killed at its deadline";
+    case "unknown":
+      return "ended, for a reason nobody was told (the supervisor that started it is gone),";
     case "spawn_failed":
       return `could not be started: ${death.uncaught ?? "the process could not be created"};`;
     case "oom":
@@ -95,7 +99,8 @@ function ended(reason: ExitReason, death: Death, readyTimeoutMs: number, missing
     case "disconnected":
       return "closed its channel to the supervisor";
     default:
-      return death.signal ? `was ended by ${death.signal}` : `exited with code ${death.code}`;
+      if (death.signal !== null) return `was ended by ${death.signal}`;
+      return death.code === null ? "ended" : `exited with code ${death.code}`;
   }
 }
 

@@ -4,7 +4,14 @@ import type { App, AppEvent, AppPolicy, Moment } from "./app.ts";
 import { startsQuietly } from "./converge.ts";
 import { abandonReload, beginReload, blame } from "./reload.ts";
 import { afterCrash, afterLast, afterSettling, FRESH, type RestartHistory } from "./restarts.ts";
-import { isCrash, stepWorker, type UnwellReason, type Worker, type WorkerEvent } from "./worker.ts";
+import {
+  type Exit,
+  isCrash,
+  stepWorker,
+  type UnwellReason,
+  type Worker,
+  type WorkerEvent,
+} from "./worker.ts";
 
 /** The state once the event, and every deadline that has passed, has been heard. */
 export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolicy): App {
@@ -19,6 +26,7 @@ export function hear(app: App, event: AppEvent, moment: Moment, policy: AppPolic
     case "worker-listening":
       return hearListening(told, event.worker, moment, policy);
     case "worker-exited":
+      if (event.isBlameless) return exitBlameless(told, event.worker, event.exit, moment, policy);
       return tell(told, event.worker, { type: "exit", exit: event.exit }, moment, policy);
     case "worker-disconnected":
       return tell(told, event.worker, { type: "leave", reason: "disconnected" }, moment, policy);
@@ -94,6 +102,12 @@ function tell(app: App, id: number, event: WorkerEvent, moment: Moment, policy: 
   if (after === before) return app;
   const told = replace(app, after);
   return blame(remember(told, before, after, moment, policy), before, after);
+}
+
+/** Neither its slot nor a reload hears of it: another takes its place. */
+function exitBlameless(app: App, id: number, exit: Exit, { now }: Moment, policy: AppPolicy): App {
+  const before = app.workers.find((worker) => worker.id === id);
+  return before ? replace(app, stepWorker(before, { type: "exit", exit }, now, policy)) : app;
 }
 
 function tellAll(app: App, event: WorkerEvent, moment: Moment, policy: AppPolicy): App {

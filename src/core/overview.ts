@@ -21,6 +21,10 @@ export interface Overview {
     readonly user: string;
     /** Where metrics and probes are answered; null where they are not. */
     readonly admin: string | null;
+    /** Whether a process is to take over when the supervisor is killed, and which; null while there is none. */
+    readonly heir: { readonly wanted: boolean; readonly pid: number | null };
+    /** How often one has, since the home's supervisor was first started. */
+    readonly takeovers: number;
   };
   readonly apps: readonly AppOverview[];
 }

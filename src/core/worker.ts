@@ -38,9 +38,10 @@ export type KillReason =
  * `clean` exit code 0 that nobody asked for; `error` another exit code; `uncaught` an exception or
  * rejection nobody handled; `signal` a signal from outside; `crash` a fault signal (SIGSEGV, SIGABRT,
  * ...); `oom` the heap limit or the kernel's out-of-memory killer; `stopped` killed at its deadline
- * while it was stopped (SIGSTOP); `spawn_failed` the process could not be created; and what the
- * supervisor did: `startup_timeout drain_timeout disconnected reload restart scale_down stop killed`,
- * and the reasons of `UNWELL_REASONS`.
+ * while it was stopped (SIGSTOP); `unknown` it had been adopted and did not say, and only the parent of a
+ * process is told how it ends; `spawn_failed` the process could not be created; and what the supervisor did:
+ * `startup_timeout drain_timeout disconnected reload restart scale_down stop killed`, and the reasons of
+ * `UNWELL_REASONS`.
  */
 export const EXIT_REASONS = [
   "clean",
@@ -50,6 +51,7 @@ export const EXIT_REASONS = [
   "crash",
   "oom",
   "stopped",
+  "unknown",
   "spawn_failed",
   "startup_timeout",
   "drain_timeout",

@@ -72,6 +72,11 @@ export const FAMILIES = {
     ["state"],
     "Time the supervisor's event loop was active and idle",
   ),
+  holdfast_heir_up: gauge([], "A standby process would take over from the supervisor"),
+  holdfast_takeovers_total: counter(
+    [],
+    "Supervisors that have taken over from one that was killed or upgraded",
+  ),
 
   holdfast_app_info: gauge(
     ["app", "mode", "namespace", "version"],

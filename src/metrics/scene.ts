@@ -22,6 +22,13 @@ export interface AppView {
   readonly isSticky: boolean;
 }
 
+/** How the supervisor would be, and has been, replaced. */
+export interface SuccessionView {
+  /** Of who would take over; null while there is nobody. */
+  readonly pid: number | null;
+  readonly takeovers: number;
+}
+
 export interface Scene {
   readonly version: string;
   readonly at: Instant;
@@ -33,6 +40,8 @@ export interface Scene {
     readonly loop: { readonly active: number; readonly idle: number };
   };
   readonly bus: BusReading;
+  /** Null where there never is an heir. */
+  readonly succession: SuccessionView | null;
   readonly apps: readonly AppScene[];
 }
 

@@ -7,8 +7,20 @@ import { constants } from "node:os";
 import { BusCounts, type BusReading } from "../core/bus/counts.ts";
 import type { ExitReason } from "../core/worker.ts";
 import { acceptQueues, pageSize, tablesOf } from "../system/proc-metrics.ts";
-import { AppRecord, type Instant, type ReloadResult, type WorkerRef } from "./app-record.ts";
-import { type AppView, appScene, type Scene, sceneOfProcess } from "./scene.ts";
+import {
+  AppRecord,
+  type Instant,
+  type ReloadResult,
+  type WorkerRecord,
+  type WorkerRef,
+} from "./app-record.ts";
+import {
+  type AppView,
+  appScene,
+  type Scene,
+  type SuccessionView,
+  sceneOfProcess,
+} from "./scene.ts";
 
 /** The kernel may take its time to list its sockets; a scrape does not wait longer. */
 const QUEUES_WITHIN_MS = 10;
@@ -18,6 +30,8 @@ export interface MetricsFacts {
   readonly version: string;
   /** Apps whose metrics are shown. */
   apps(): readonly AppView[];
+  /** Default: nobody ever takes over. */
+  succession?(): SuccessionView | null;
   /** Default: a bus that nobody uses. */
   readonly bus?: BusReading;
   /** The clock; default: this process's. */
@@ -57,6 +71,15 @@ export class MetricsStore {
 
   workerStarted(app: string, worker: WorkerRef): void {
     this.#of(app).started(worker, this.#clock());
+  }
+
+  /** Another supervisor started it: it counts for what it does from now on, and for all it has done. */
+  workerAdopted(
+    app: string,
+    worker: WorkerRef,
+    since: Pick<WorkerRecord, "startedAt" | "readyAt">,
+  ): void {
+    Object.assign(this.#of(app).worker(worker, since.startedAt), since);
   }
 
   workerReady(app: string, worker: WorkerRef, tookMs: number): void {
@@ -115,6 +138,7 @@ export class MetricsStore {
       startedAt: this.#startedAt,
       process: sceneOfProcess(),
       bus: this.#bus,
+      succession: this.#facts.succession?.() ?? null,
       apps: this.#facts
         .apps()
         .map((view) => appScene(view, this.#of(view.status.name), at, around)),

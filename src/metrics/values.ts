@@ -28,6 +28,10 @@ const SUPERVISOR_VALUES = {
     line({ state: "active" }, loop.active / 1000),
     line({ state: "idle" }, loop.idle / 1000),
   ],
+  holdfast_heir_up: ({ succession }: Scene) =>
+    succession === null ? [] : [line({}, succession.pid === null ? 0 : 1)],
+  holdfast_takeovers_total: ({ succession }: Scene) =>
+    succession === null ? [] : [line({}, succession.takeovers)],
 } as const;
 
 export const VALUES: Readonly<Record<FamilyName, Lines>> = {

@@ -26,7 +26,8 @@ const OUTCOMES = {
 /** Starts the app; resolves when every slot is ready. Rejects with HF_SCRIPT_*, HF_PORT_IN_USE or HF_START_FAILED. */
 export async function startApp(runner: AppRunner, { signal }: WaitOptions = {}): Promise<void> {
   runner.fatal = null;
-  runner.launches.set(runner.app.target, runner.resolve());
+  // What runs goes on with what it was started from.
+  if (runner.app.status !== "running") runner.launches.set(runner.app.target, runner.resolve());
   runner.dispatch({ type: "start" });
   runner.watch();
   const readiness = new Readiness(runner);

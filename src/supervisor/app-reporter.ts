@@ -44,6 +44,11 @@ export class AppReporter {
     return [...this.#obituaries.values()].at(-1) ?? null;
   }
 
+  /** Another supervisor started it. */
+  adopted(worker: Worker): void {
+    this.#emit("worker:adopted", this.#of(worker));
+  }
+
   draining(worker: Worker): void {
     this.#emit("worker:drain", { ...this.#of(worker), why: worker.leaving ?? "stop" });
   }

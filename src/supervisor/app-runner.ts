@@ -12,13 +12,15 @@ import {
   nextDeadline,
   step,
 } from "../core/app.ts";
-import type { Effect } from "../core/effects.ts";
+import { takenUp } from "../core/takeover.ts";
 import type { Worker } from "../core/worker.ts";
 import type { MetricsStore } from "../metrics/store.ts";
 import { autoscaleOf } from "./app-autoscale.ts";
 import { AppReporter } from "./app-reporter.ts";
 import { triggersOf } from "./app-triggers.ts";
 import type { Autoscale } from "./autoscale.ts";
+import { carryOut } from "./carry-out.ts";
+import { Deliveries } from "./deliveries.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { AppHealth } from "./health.ts";
 import { policyOf, resolveLaunch } from "./launch.ts";
@@ -26,12 +28,14 @@ import { Listeners } from "./listeners.ts";
 import { ClusterHandles } from "./node-cluster.ts";
 import { Peers } from "./peers.ts";
 import type { Launch } from "./processes.ts";
+import { type Estate, takeUp } from "./restore/take-up.ts";
+import { noteApp, recordOf } from "./roster/app-record.ts";
+import type { AppRecord } from "./roster/records.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { RunningWorker } from "./running-worker.ts";
 import type { Triggers } from "./triggers/triggers.ts";
 import { Waiters } from "./waiters.ts";
 import { attachmentsOf, gatePortOf } from "./worker-ports.ts";
-import { startWorker } from "./worker-start.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -42,6 +46,7 @@ export class AppRunner {
   readonly waiters = new Waiters();
   readonly workers = new Map<number, RunningWorker>();
   readonly listeners: Listeners;
+  readonly deliveries = new Deliveries();
   readonly gatekeeper: Gatekeeper;
   /** With sticky routing: who knows whom. */
   readonly peers: Peers;
@@ -75,7 +80,9 @@ export class AppRunner {
     this.triggers = triggersOf(this, context.emit, context.pulse);
     this.autoscale = autoscaleOf(this, context.emit, context.pulse);
     this.peers = new Peers(this, context.runFolder);
-    this.listeners = new Listeners(attachmentsOf(this.workers));
+    this.listeners = new Listeners(attachmentsOf(this.workers, this.deliveries), () =>
+      this.#bound(),
+    );
     this.gatekeeper = new Gatekeeper(
       gatePortOf(this.workers, (worker, key) => this.listeners.isOpenBy(worker, key)),
     );
@@ -136,6 +143,20 @@ export class AppRunner {
     return this.#app.workers.find((worker) => worker.id === id);
   }
 
+  /** What the next supervisor has to know of the app. */
+  record(): AppRecord {
+    return recordOf(this, this.#context.bus.roster);
+  }
+
+  /** Goes on where another supervisor was: with its state, its workers and its sockets. */
+  restore(record: AppRecord, estate: Estate): void {
+    this.#app = takenUp(record.app, performance.now());
+    this.#hasServed = record.hasServed;
+    takeUp(this, record, this.#context, estate);
+    if (this.#app.status === "running") this.watch();
+    this.dispatch({ type: "tick" });
+  }
+
   /** Hears one event. Events that effects cause wait for their turn. */
   dispatch(event: AppEvent): void {
     this.#queue.push(event);
@@ -145,6 +166,7 @@ export class AppRunner {
     this.#isStepping = false;
     this.#arm();
     this.peers.look();
+    this.#note();
     this.waiters.look();
   }
 
@@ -175,6 +197,18 @@ export class AppRunner {
     this.listeners.closeAll();
     this.gatekeeper.close();
     this.clusterHandles.closeAll();
+    this.#context.heir?.forget(this.#options.name);
+  }
+
+  /** Sockets have come or gone. */
+  #bound(): void {
+    this.#context.heir?.follow(this.#options.name, this.listeners.held());
+    this.#note();
+  }
+
+  /** Written down in the turn in which it happens: no worker comes back before it is known. */
+  #note(): void {
+    if (this.#context.roster && !this.#isStepping) noteApp(this.#context.roster, this);
   }
 
   #step(event: AppEvent): void {
@@ -186,7 +220,7 @@ export class AppRunner {
       this.policy.ready === "listen"
         ? app.listening.length > 0
         : app.workers.some((worker) => worker.phase === "ready");
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) carryOut(this, effect, this.#context);
   }
 
   /** The one timer, for whatever is due first. */
@@ -198,36 +232,5 @@ export class AppRunner {
     if (due === Number.POSITIVE_INFINITY) return;
     const wait = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.ceil(due - performance.now())));
     this.#timer = setTimeout(() => this.dispatch({ type: "tick" }), wait);
-  }
-
-  #carryOut(effect: Effect): void {
-    switch (effect.type) {
-      case "spawn":
-        return startWorker(this, effect.worker, this.#context);
-      case "assign":
-        this.gatekeeper.accept(effect.workers);
-        return this.listeners.accept(effect.workers);
-      case "activate":
-        return this.workers.get(effect.worker.id)?.process.send({ t: "activate" });
-      case "drain":
-        return this.#drain(effect.worker);
-      case "hurry": {
-        const withinMs = Math.max(0, Math.round(effect.worker.deadline - performance.now()));
-        return this.workers.get(effect.worker.id)?.process.send({ t: "hurry", withinMs });
-      }
-      case "kill":
-        return this.workers.get(effect.worker.id)?.kill();
-      case "report":
-        return this.reporter.report(effect.report);
-    }
-  }
-
-  #drain(worker: Worker): void {
-    const process = this.workers.get(worker.id)?.process;
-    this.listeners.forget(worker.id);
-    process?.send({ t: "drain", timeoutMs: this.policy.drainTimeoutMs });
-    // A worker that is not ready yet, or no longer listens to us, serves nothing we could drain.
-    if (worker.readyAt === null || worker.leaving === "disconnected") process?.signal("SIGTERM");
-    this.reporter.draining(worker);
   }
 }

@@ -2,24 +2,33 @@
 
 import type { AdminOptions } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
-import type { BusOptions } from "../config/bus.ts";
 import type { SlotOverview } from "../core/overview.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Logger } from "../logs/log.ts";
-import { startRotation } from "../logs/rotation.ts";
+import { type RotationHandle, startRotation } from "../logs/rotation.ts";
 import { createLogStore, type LogStore, logPath } from "../logs/store.ts";
 import { type Home, prepareHome } from "../system/home.ts";
 import { Chronicle } from "./chronicle.ts";
+import { freshMarker } from "./continuity.ts";
 import { answerControl, type ControlContext } from "./control-verbs.ts";
 import type { SupervisorSettings } from "./create.ts";
-import { serveHome } from "./home-keeper.ts";
+import { configureAdmin, openRemote } from "./doors.ts";
+import type { HeirTerms } from "./heir/heir.ts";
+import type { HeldShards } from "./heir/held-shards.ts";
+import { type HomeServer, serveHome } from "./home-keeper.ts";
 import { claimHome } from "./home-lock.ts";
 import { type Household, householdOf } from "./household.ts";
 import { Overviews } from "./overview.ts";
-import { sweepRunFolder } from "./peer-folder.ts";
+import { Priority } from "./priority.ts";
 import { Registry } from "./registry.ts";
+import { continuityOf, goingOn, type Reopened, reopen, takeOver } from "./restore/reopen.ts";
+import { resumeApps } from "./restore/resume.ts";
 import { loadState } from "./state-file.ts";
+import { Succession } from "./succession.ts";
 import { Supervisor } from "./supervisor.ts";
+import type { Candidate } from "./upgrade/candidate.ts";
+
+export type { Candidate } from "./upgrade/candidate.ts";
 
 type SlotLogs = SlotOverview["logs"];
 
@@ -31,115 +40,166 @@ export interface BackgroundSettings {
   readonly resume: boolean;
   /** How the admin server is reached, from now on; undefined: as before. */
   readonly admin?: AdminOptions | null | undefined;
+  /** Whether a process takes over when this one is killed; undefined: as before. */
+  readonly heir?: boolean | undefined;
+  /** What that process is given; without it there is none. */
+  readonly heirTerms?: HeirTerms;
+  /** Is shown the supervisor before anything happens in it. */
+  readonly observe?: (supervisor: Supervisor) => void;
+  /** Listening sockets of the supervisor before, whose heir this process was. */
+  readonly inherited?: HeldShards | undefined;
+  /** Gives the home back, where this process has claimed it already. */
+  readonly claimed?: (() => void) | null;
 }
 
 export interface Background {
   readonly supervisor: Supervisor;
   readonly logs: LogStore;
-  /** Resolves when a client has shut it down. */
-  readonly left: Promise<void>;
+  /** Resolves when a client has shut it down: with null, or with who is to follow. */
+  readonly left: Promise<Candidate | null>;
   /** Stops every app and gives the home back. What should run stays written down. */
   close(): Promise<void>;
+  /**
+   * Leaves all that runs to a successor: takes no more questions, calls `announce`, and has no heir. This process is to
+   * end as soon as it resolves.
+   */
+  stepDown(successor: Candidate, announce: () => Promise<void>): Promise<void>;
 }
 
 /**
- * Claims the home, restores what should run, and answers. Apps start meanwhile: their failures are
- * logged. Throws HF_HOME_UNUSABLE, HF_ALREADY_RUNNING, HF_STATE_NEWER.
+ * Claims the home, goes on with what runs, starts what should run, and answers. Apps start meanwhile: their
+ * failures are logged. Throws HF_HOME_UNUSABLE, HF_ALREADY_RUNNING, HF_STATE_NEWER.
  */
 export async function openBackground(settings: BackgroundSettings): Promise<Background> {
-  const { home, version, log, resume } = settings;
-  const giveBack = takeHome(home);
+  const { home } = settings;
+  const giveBack = settings.claimed ?? takeHome(home);
   try {
-    const state = loadState(home);
-    for (const notice of state.notices) log.error(notice);
-    const logs = createLogStore(home.logs);
-    const rotation = startRotation(logs, { files: [home.supervisorLog] });
-    const supervisor = new Supervisor([], settingsIn(home, logs));
-    // Every client that waits listens to it.
-    supervisor.setMaxListeners(0);
-    const registry = new Registry(supervisor, home);
-    registry.restore(state);
-    await openAdmin(supervisor, registry, { asked: settings.admin, saved: state.admin }, log);
-    await openRemote(supervisor, state.bus, log);
-    const household = householdOf(supervisor, registry);
-    const left = withResolvers();
-    const chronicle = new Chronicle(supervisor);
-    registry.onRemoved((app) => chronicle.forget(app));
-    // What was recovered from an older file is whole again at once.
-    if (state.notices.length > 0) registry.save();
-    const context: ControlContext = {
-      ...household,
-      ...{ version, stateFile: home.stateFile },
-      overviews: new Overviews(supervisor, chronicle, {
-        home: home.directory,
-        version,
-        configFileOf: (app) => registry.configFileOf(app),
-        logsOf: (app, slot) => logsOf(home.logs, registry.options(app), slot),
-      }),
-      leave: left.resolve,
-    };
-    const server = await serveHome(home, settings, (request) => answerControl(context, request));
-    resumeApps(household, { log, resume });
-    return {
-      supervisor,
-      logs,
-      left: left.promise,
-      async close() {
-        await rotation.stop();
-        await supervisor.stop();
-        await server.close();
-        giveBack();
-      },
-    };
+    return await begin(settings, giveBack);
   } catch (error) {
     giveBack();
     throw error;
   }
 }
 
-/** Claims the home, and removes what one that was killed has left in it; gives the function that gives it back. */
 function takeHome(home: Home): () => void {
   prepareHome(home);
-  const giveBack = claimHome(home);
-  sweepRunFolder(home.run);
-  return giveBack;
+  return claimHome(home);
 }
 
-/** Asked for now, a fault of it is a fault of the command; remembered, it must not keep the apps from running. */
-async function openAdmin(
-  { admin }: Supervisor,
-  registry: Registry,
-  { asked, saved }: { asked: AdminOptions | null | undefined; saved: AdminOptions | null },
-  log: Logger,
-): Promise<void> {
-  admin.expect((app) => !registry.isStopped(app) && !registry.isDormant(app));
-  try {
-    await admin.configure(asked === undefined ? saved : asked);
-    if (asked !== undefined) registry.admit({ admin: asked });
-  } catch (error) {
-    if (asked !== undefined || !(error instanceof HoldfastError)) throw error;
-    log.error({ code: error.code, remedy: error.remedy }, error.message);
-  }
-  await admin.open();
-  if (admin.address) log.info({ address: admin.address }, "admin server ready");
-  if (admin.fault) log.error({ code: admin.fault.code }, admin.fault.message);
+async function begin(settings: BackgroundSettings, giveBack: () => void): Promise<Background> {
+  const { home, version, log } = settings;
+  const state = loadState(home);
+  for (const notice of state.notices) log.error(notice);
+  const logs = createLogStore(home.logs);
+  const reopened = await reopen(home, { version, log, marker: freshMarker() });
+  const succession = successionOf(settings, state.heir, reopened.roster.supervisor.takeovers);
+  const supervisor = new Supervisor(
+    [],
+    settingsIn(home, logs),
+    {},
+    {
+      ...continuityOf(reopened),
+      ...{ heir: succession, succession, observe: (apps) => succession.know(apps) },
+    },
+  );
+  // Every client that waits listens to it.
+  supervisor.setMaxListeners(0);
+  settings.observe?.(supervisor);
+  const registry = new Registry(supervisor, home);
+  const apps = goingOn(reopened, state.apps);
+  const chronicle = new Chronicle(supervisor);
+  registry.onRemoved((app) => chronicle.forget(app));
+  registry.restore(state, (name) => apps.some((app) => app.name === name));
+  if (settings.heir !== undefined) registry.admit({ heir: settings.heir });
+  await configureAdmin(supervisor, registry, { asked: settings.admin, saved: state.admin }, log);
+  // What was recovered from an older file is whole again at once.
+  if (state.notices.length > 0) registry.save();
+  const rotation = startRotation(logs, { files: [home.supervisorLog] });
+  takeOver(supervisor, reopened, apps, settings.inherited);
+  await Promise.all([supervisor.admin.open(), openRemote(supervisor, state.bus, log)]);
+  const household = householdOf(supervisor, registry);
+  const left = withResolvers<Candidate | null>();
+  const context = contextOf(settings, { household, chronicle, succession, left: left.resolve });
+  const server = await serveHome(home, settings, (request) => answerControl(context, request));
+  const isToEnd = settings.inherited !== undefined && registry.isShutDown();
+  void resumeApps(household, settings).then(() => isToEnd && left.resolve(null));
+  succession.start();
+  supervisor.once("stopping", () => void succession.close());
+  const parts = { supervisor, server, rotation, succession, giveBack, ...reopened };
+  return { supervisor, logs, left: left.promise, ...endingsOf(parts) };
 }
 
-/** What is remembered must not keep the apps from running. */
-async function openRemote(
-  { bus: { remote } }: Supervisor,
-  saved: BusOptions | null,
-  log: Logger,
-): Promise<void> {
-  try {
-    await remote.configure(saved);
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    log.error({ code: error.code, remedy: error.remedy }, error.message);
-  }
-  await remote.open();
-  if (remote.address) log.info({ address: remote.address }, "the bus listens for other machines");
-  if (remote.fault) log.error({ code: remote.fault.code }, remote.fault.message);
+interface Parts extends Reopened {
+  readonly supervisor: Supervisor;
+  readonly server: HomeServer;
+  readonly rotation: RotationHandle;
+  readonly succession: Succession;
+  giveBack(): void;
+}
+
+function endingsOf(parts: Parts): Pick<Background, "close" | "stepDown"> {
+  const { supervisor, server, rotation, succession, roster, adoption, giveBack } = parts;
+  return {
+    async close() {
+      await rotation.stop();
+      await supervisor.stop();
+      roster.close();
+      await server.close();
+      await Promise.all([succession.close(), adoption?.close()]);
+      giveBack();
+    },
+    async stepDown(successor, announce) {
+      await succession.allUp();
+      await rotation.stop();
+      const { pid: next, version } = successor;
+      await server.close(new HoldfastError("HF_HANDED_OVER", { pid: process.pid, next, version }));
+      await announce();
+      // Where it has died meanwhile, the heir follows.
+      if (successor.isAlive()) await succession.close();
+      await succession.allUp();
+      // The claim stays: it is that of the dead in a moment, and nobody else comes first.
+      roster.leave();
+    },
+  };
+}
+
+function contextOf(
+  { home, version }: BackgroundSettings,
+  around: {
+    readonly household: Household;
+    readonly chronicle: Chronicle;
+    readonly succession: Succession;
+    left(successor: Candidate | null): void;
+  },
+): ControlContext {
+  const { household, chronicle, succession, left } = around;
+  const { supervisor, registry } = household;
+  return {
+    ...household,
+    ...{ version, stateFile: home.stateFile, home: home.directory, succession },
+    overviews: new Overviews(supervisor, chronicle, {
+      ...{ home: home.directory, version, succession },
+      configFileOf: (app) => registry.configFileOf(app),
+      logsOf: (app, slot) => logsOf(home.logs, registry.options(app), slot),
+    }),
+    leave: () => left(null),
+    stepDown: left,
+  };
+}
+
+/** None also for the first process of a container: with it all others end. */
+function successionOf(
+  { heirTerms: terms, heir: asked, log }: BackgroundSettings,
+  saved: boolean,
+  takeovers: number,
+): Succession {
+  const isPossible = terms && process.pid !== 1;
+  return new Succession({
+    // Before this process is raised: the heir is started as it was.
+    heir: isPossible ? { terms, log, priority: new Priority() } : null,
+    wanted: asked ?? saved,
+    takeovers,
+  });
 }
 
 function logsOf(directory: string, target: AppOptions, slot: number): SlotLogs {
@@ -149,30 +209,14 @@ function logsOf(directory: string, target: AppOptions, slot: number): SlotLogs {
   };
 }
 
-function resumeApps(
-  { registry, operations }: Household,
-  { log, resume }: Pick<BackgroundSettings, "log" | "resume">,
-): void {
-  const shouldRun = (name: string): boolean =>
-    !registry.isStopped(name) && (resume || !registry.isDormant(name));
-  const names = registry.names().filter(shouldRun);
-  if (names.length === 0) return;
-  log.info({ apps: names }, "starting what ran before");
-  void operations.start(names).then((outcomes) => {
-    const unsaved = registry.note();
-    if (unsaved) log.error({ code: unsaved.code, remedy: unsaved.remedy }, unsaved.message);
-    for (const { app, error } of outcomes) if (error) log.error({ app, ...error }, error.message);
-  });
-}
-
 function settingsIn(home: Home, logs: LogStore): SupervisorSettings {
   return { logs, runFolder: home.run, queueFolder: home.queues, priority: "raised" };
 }
 
 /** Promise.withResolvers is not in Node 20. */
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((done) => {
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((done) => {
     resolve = done;
   });
   return { promise, resolve };

@@ -21,6 +21,7 @@ export class Chronicle {
 
   constructor(supervisor: Supervisor) {
     supervisor.on("worker:start", ({ app, slot }) => this.#started(app, slot));
+    supervisor.on("worker:adopted", ({ app, slot }) => this.#filled.add(`${app}:${slot}`));
     supervisor.on("worker:exit", ({ app, slot, pid, reason, cause, lastOutput, stack }) => {
       if (isWanted(reason)) return;
       const past = this.of(app);

@@ -1,12 +1,11 @@
 /** The answering side of the control protocol, on a UNIX socket that only its owner can reach. */
 
-import { chmodSync } from "node:fs";
 import net from "node:net";
 import { explained, HoldfastError } from "../errors.ts";
 import { GOODBYE_ID, type Hello, PROTOCOL } from "../link/control.ts";
 import { encodeFrame, type Frame, FrameReader, KIND } from "../link/frames.ts";
 import { withUnixPath } from "../system/unix-path.ts";
-import { freeStalePath, removePath } from "./socket-path.ts";
+import { freeStalePath, listenForOwner, removePath } from "./socket-path.ts";
 
 /** While a request is served its client is told this often that somebody is there. */
 const ALIVE_EVERY_MS = 2000;
@@ -14,7 +13,6 @@ const ALIVE_EVERY_MS = 2000;
 const UNREAD_MAX_BYTES = 4 * 1024 * 1024;
 /** How long clients may take to read what was said last. */
 const GOODBYE_MS = 500;
-const OWNER_ONLY = 0o600;
 
 export interface Request {
   readonly verb: string;
@@ -30,8 +28,8 @@ export type Answer = (request: Request) => Promise<unknown>;
 export interface ControlServer {
   /** Listens again where the socket's file was deleted; clients that are there stay. Rejects with what the system says. */
   renew(): Promise<void>;
-  /** Takes no more clients, tells those that are there why they are let go, and removes the socket. */
-  close(): Promise<void>;
+  /** Takes no more clients, tells those that are there why they are let go, and removes the socket. Default: HF_SHUTTING_DOWN. */
+  close(why?: HoldfastError): Promise<void>;
 }
 
 /** Listens on `path`; a stale socket file there is removed first. Throws what the system says. */
@@ -48,19 +46,19 @@ export async function serveControl(
     socket.on("close", () => clients.delete(socket));
     serve(socket, hello, answer);
   });
-  await withUnixPath(path, (short) => listen(server, short));
+  await withUnixPath(path, (short) => listenForOwner(server, short));
   return {
     async renew() {
       // The old one first: libuv deletes the file of a socket that it closes.
       server.close();
-      await withUnixPath(path, (short) => listen(server, short));
+      await withUnixPath(path, (short) => listenForOwner(server, short));
     },
-    close: async () => {
+    close: async (why = new HoldfastError("HF_SHUTTING_DOWN", { pid: process.pid })) => {
       // Answers that are there already go out first.
       await new Promise((resolve) => setImmediate(resolve));
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
-        for (const client of clients) client.end(goodbye());
+        for (const client of clients) client.end(goodbye(why));
         // One that says nothing and does not go must not keep the process.
         setTimeout(() => {
           for (const client of clients) client.destroy();
@@ -71,24 +69,9 @@ export async function serveControl(
   };
 }
 
-/** To nobody's question: whatever is asked from now on, or was not answered yet, is not done. */
-function goodbye(): Buffer {
-  const why = explained(new HoldfastError("HF_SHUTTING_DOWN", { pid: process.pid }));
-  return encodeFrame(KIND.failure, { id: GOODBYE_ID, error: why });
-}
-
-function listen(server: net.Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    // Made for its owner alone from the first moment on: the mode is the mask's while it is bound.
-    const mask = process.umask(0o177);
-    server.listen(path, () => {
-      server.off("error", reject);
-      chmodSync(path, OWNER_ONLY);
-      resolve();
-    });
-    process.umask(mask);
-  });
+/** To nobody's question: there is no answer any more to what is asked from now on, or was asked before. */
+function goodbye(why: HoldfastError): Buffer {
+  return encodeFrame(KIND.failure, { id: GOODBYE_ID, error: explained(why) });
 }
 
 function serve(socket: net.Socket, hello: Hello, answer: Answer): void {

@@ -5,16 +5,17 @@ import type { Verb, Verbs } from "../link/control.ts";
 import { changeAdmin, metricsText } from "./control-admin.ts";
 import { apply, changing, recorded, restart, scale } from "./control-changes.ts";
 import { forward, told } from "./control-events.ts";
+import { changeHeir } from "./control-heir.ts";
 import { changeRemote } from "./control-remote.ts";
 import type { Request } from "./control-server.ts";
 import { targetsIn, textIn } from "./control-takes.ts";
 import { selected, wholeApps } from "./control-targets.ts";
+import { type UpgradeContext, upgrade } from "./control-upgrade.ts";
 import type { Household } from "./household.ts";
 import type { Overviews } from "./overview.ts";
 
-export interface ControlContext extends Household {
+export interface ControlContext extends Household, UpgradeContext {
   readonly overviews: Overviews;
-  readonly version: string;
   readonly stateFile: string;
   /** Ends this process once the answer is sent. */
   leave(): void;
@@ -28,7 +29,19 @@ type Handler<V extends Verb> = (
 
 /** What begins something: a supervisor that ends would kill it with the rest. */
 const BEGINNING: readonly string[] = [
-  ...["apply", "start", "restart", "reload", "scale", "resurrect", "admin", "remote", "bus"],
+  ...[
+    "apply",
+    "start",
+    "restart",
+    "reload",
+    "scale",
+    "resurrect",
+    "admin",
+    "remote",
+    "bus",
+    "heir",
+    "upgrade",
+  ],
 ];
 
 const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
@@ -56,6 +69,8 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   events: watch,
   admin: (context, takes) => changeAdmin(context, takes),
   remote: (context, takes) => changeRemote(context, takes),
+  heir: (context, takes) => changeHeir(context, takes),
+  upgrade: (context, takes) => upgrade(context, takes),
   metrics: ({ supervisor }, takes) => metricsText(supervisor, takes),
   bus: async ({ supervisor }) => {
     const path = supervisor.bus.open();

@@ -29,6 +29,8 @@ export interface SupervisorEvents {
   "worker:start": [OfWorker];
   /** `tookMs`: from the start of the process. */
   "worker:ready": [OfWorker & { readonly tookMs: number }];
+  /** Another supervisor started it and is gone; it serves on, and is this one's from now on. */
+  "worker:adopted": [OfWorker];
   /** The worker was asked to go. */
   "worker:drain": [OfWorker & { readonly why: string }];
   /**
@@ -137,6 +139,7 @@ export type Emit = <Name extends keyof SupervisorEvents>(
 export const EVENT_NAMES = [
   "worker:start",
   "worker:ready",
+  "worker:adopted",
   "worker:drain",
   "worker:exit",
   "worker:fault",

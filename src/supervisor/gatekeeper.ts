@@ -17,8 +17,8 @@ export interface GatePort {
   listens(worker: number, key: string | null): boolean;
   tell(worker: number, loads: Loads): void;
   offer(worker: number, offer: number, key: string): void;
-  /** False when the worker cannot be reached. */
-  take(worker: number, key: string, connection: Handle, failed: () => void): void;
+  /** `sent` hears whether the worker was reached; then the connection is closed here. */
+  take(worker: number, key: string, connection: Handle, sent: (isReached: boolean) => void): void;
 }
 
 /** What one worker holds and what is on its way to it. */
@@ -37,6 +37,8 @@ interface Offer {
   readonly from: number;
   readonly tried: Set<string>;
   readonly to: number;
+  /** Whoever passed it on need not keep it any longer. */
+  readonly given: () => void;
   timer: NodeJS.Timeout | null;
 }
 
@@ -87,13 +89,21 @@ export class Gatekeeper {
     this.#tellSoon();
   }
 
-  /** A worker passed a connection on: to worker `to` if that one accepts, else to whoever has least. */
-  pass(from: number, key: string, connection: Handle, to?: unknown): void {
-    const tried = new Set([String(from)]);
+  /**
+   * A worker passed a connection on: to worker `to` if that one accepts, else to whoever has least. `given` is called
+   * once when somebody has it, or nobody ever will.
+   */
+  pass(
+    from: number,
+    key: string,
+    connection: Handle,
+    to: unknown = undefined,
+    given: () => void = () => {},
+  ): void {
+    const passed = { key, connection, from, tried: new Set([String(from)]), given };
     const isMeant = typeof to === "number" && this.#loads.has(to) && !this.#silent.has(to);
-    if (!isMeant || !this.#port.listens(to, key))
-      return this.#offerNext(key, connection, from, tried);
-    this.#give(to, { key, connection, from, tried, to, timer: null });
+    if (isMeant && this.#port.listens(to, key)) this.#give(to, { ...passed, to, timer: null });
+    else this.#offerNext(passed);
   }
 
   accepted(worker: number, id: number): void {
@@ -114,14 +124,15 @@ export class Gatekeeper {
 
   #next(offer: Offer): void {
     offer.tried.add(String(offer.to));
-    this.#offerNext(offer.key, offer.connection, offer.from, offer.tried);
+    this.#offerNext(offer);
   }
 
-  #offerNext(key: string, connection: Handle, from: number, tried: Set<string>): void {
+  #offerNext(passed: Omit<Offer, "to" | "timer">): void {
+    const { key, from, tried } = passed;
     const target = leastLoaded(this.#awake(key), tried);
     // Everybody awake says it has enough: then whoever has least, and be it where it came from.
     const to = Number(target ?? leastLoaded(this.#awake(key), new Set()) ?? from);
-    const offer: Offer = { key, connection, from, tried, to, timer: null };
+    const offer: Offer = { ...passed, to, timer: null };
     if (target === null) return this.#give(to, offer);
     this.#offered(to, 1);
     const id = this.#nextOffer++;
@@ -145,9 +156,12 @@ export class Gatekeeper {
   #give(worker: number, offer: Offer): void {
     const load = this.#loads.get(worker);
     if (load) load.given += 1;
-    this.#port.take(worker, offer.key, offer.connection, () => {
+    this.#port.take(worker, offer.key, offer.connection, (isReached) => {
+      if (isReached) return drop(offer);
       if (load) load.given -= 1;
-      if (worker === offer.from) offer.connection.close();
+      // Whoever cannot be reached must speak first: it would be the least loaded one again and again.
+      this.#silent.add(worker);
+      if (worker === offer.from) drop(offer);
       else this.#next(offer);
     });
   }
@@ -184,7 +198,13 @@ export class Gatekeeper {
     if (this.#timer) clearTimeout(this.#timer);
     for (const [id, offer] of this.#offers) {
       this.#forget(id, offer);
-      offer.connection.close();
+      drop(offer);
     }
   }
+}
+
+/** It is the affair of others from now on. */
+function drop({ connection, given }: Offer): void {
+  connection.close();
+  given();
 }

@@ -1,7 +1,7 @@
 /** What makes a supervisor found, its claim and its socket, is made again when somebody has deleted it. */
 
 import { existsSync } from "node:fs";
-import { explained } from "../errors.ts";
+import { explained, type HoldfastError } from "../errors.ts";
 import type { Logger } from "../logs/log.ts";
 import { type Home, prepareHome } from "../system/home.ts";
 import { type Answer, type ControlServer, serveControl } from "./control-server.ts";
@@ -11,8 +11,8 @@ import { claimHome, ownerOf } from "./home-lock.ts";
 const EVERY_MS = 1000;
 
 export interface HomeServer {
-  /** Takes no more clients, removes the socket, and gives back a claim that was made again. */
-  close(): Promise<void>;
+  /** Takes no more clients, tells them why, removes the socket, and gives back a claim that was made again. */
+  close(why?: HoldfastError): Promise<void>;
 }
 
 /**
@@ -29,10 +29,10 @@ export async function serveHome(
   const keeper = new HomeKeeper(home, server, log);
   const timer = setInterval(() => keeper.look(), EVERY_MS).unref();
   return {
-    async close() {
+    async close(why) {
       clearInterval(timer);
       await keeper.settled();
-      await server.close();
+      await server.close(why);
       keeper.giveBack();
     },
   };

@@ -3,53 +3,64 @@
  * workers get duplicates and accept. The supervisor itself never accepts a connection.
  */
 
-import { assign, type Seats } from "../core/shards.ts";
 import type { ListenRequest } from "../link/agent-messages.ts";
-import { bindHandle, type Handle, REUSEPORT } from "./node-internals.ts";
-import { freeStalePath, removePath } from "./socket-path.ts";
+import type { Handle } from "./node-internals.ts";
+import { RestoredListeners } from "./restore/restored-listeners.ts";
+import type { ListenerRecord } from "./roster/records.ts";
+import { type Attachments, type Listener, seatAt } from "./seating.ts";
+import { addressOf, bindAll, bindShard, canReusePort, release, type Sockname } from "./shards.ts";
+import { freeStalePath } from "./socket-path.ts";
 
 export interface Bound {
   /** 0, or libuv's negative error number. */
   readonly errno: number;
-  readonly sockname: Readonly<Record<string, unknown>>;
+  readonly sockname: Sockname;
   readonly data: unknown;
 }
 
-/** How workers hear of their shards. */
-export interface Attachments {
-  attach(worker: number, key: string, shard: number, handle: Handle): void;
-  detach(worker: number, key: string, shard: number): void;
-}
-
-interface Listener {
-  readonly request: ListenRequest;
-  readonly sockname: Readonly<Record<string, unknown>>;
-  readonly shards: Handle[];
-  readonly openBy: Set<number>;
-  seats: Seats;
+/** A shard that is here. */
+export interface HeldShard {
+  readonly key: string;
+  readonly shard: number;
+  readonly handle: Handle;
 }
 
 export class Listeners {
   readonly #byKey = new Map<string, Listener>();
   readonly #freeing = new Map<string, Promise<void>>();
   readonly #attachments: Attachments;
+  readonly #changed: () => void;
+  /** What was another supervisor's. */
+  readonly restored: RestoredListeners;
   #acceptors: readonly number[] = [];
   #isSharded: boolean | null = null;
 
-  constructor(attachments: Attachments) {
+  /** `changed`: sockets have come or gone. */
+  constructor(attachments: Attachments, changed: () => void = () => {}) {
     this.#attachments = attachments;
+    this.#changed = changed;
+    this.restored = new RestoredListeners({
+      ...{ byKey: this.#byKey, changed, giveBack: attachments.giveBack },
+      close: (worker, key) => this.close(worker, key),
+      seat: (key) => (key === undefined ? this.accept(this.#acceptors) : this.seat(key)),
+    });
   }
 
   /** A worker wants to listen: binds the address for `slots` slots, or shares what is bound. */
   async open(worker: number, request: ListenRequest, slots: number): Promise<Bound> {
+    const settled = this.restored.settled(request.key);
+    if (settled) await settled;
     const known = this.#byKey.get(request.key);
     if (known) return this.#join(worker, known);
     if (request.port === -1) await this.#freed(String(request.address));
     // Another worker may have bound it meanwhile.
     const found = this.#byKey.get(request.key) ?? this.#bind(request, slots);
     if (typeof found === "number") return { errno: found, sockname: {}, data: null };
+    const isNew = !this.#byKey.has(request.key);
     this.#byKey.set(request.key, found);
-    return this.#join(worker, found);
+    const bound = this.#join(worker, found);
+    if (isNew) this.#changed();
+    return bound;
   }
 
   /** The app closed the server. When no worker listens any more, connections are refused again. */
@@ -57,9 +68,10 @@ export class Listeners {
     const listener = this.#byKey.get(key);
     if (!listener) return;
     listener.openBy.delete(worker);
-    if (listener.openBy.size > 0) return this.#seat(key, listener);
+    if (listener.openBy.size > 0) return this.#seat(listener);
     this.#byKey.delete(key);
-    release(listener);
+    release(listener.request, listener.shards);
+    this.#changed();
   }
 
   /** The worker is gone or leaving; its addresses stay bound for its siblings and its successor. */
@@ -70,7 +82,7 @@ export class Listeners {
   /** These workers accept from now on. */
   accept(acceptors: readonly number[]): void {
     this.#acceptors = acceptors;
-    for (const [key, listener] of this.#byKey) this.#seat(key, listener);
+    for (const listener of this.#byKey.values()) this.#seat(listener);
   }
 
   /** Attaches every shard to a worker that is about to be ready; the next seating keeps what it should have. */
@@ -78,7 +90,7 @@ export class Listeners {
     const listener = this.#byKey.get(key);
     if (!listener) return;
     listener.shards.forEach((handle, shard) => {
-      this.#attachments.attach(worker, key, shard, handle);
+      if (handle) this.#attachments.attach(worker, key, shard, handle);
     });
     listener.seats = listener.shards.map((_, shard) => [...(listener.seats[shard] ?? []), worker]);
   }
@@ -86,20 +98,21 @@ export class Listeners {
   /** Seats the workers at a newly opened address. */
   seat(key: string): void {
     const listener = this.#byKey.get(key);
-    if (listener) this.#seat(key, listener);
+    if (listener) this.#seat(listener);
   }
 
   /** More slots than shards: new shards are bound; shards are never closed while the app runs. */
   grow(slots: number): void {
-    for (const [key, listener] of this.#byKey) {
+    for (const listener of this.#byKey.values()) {
       const port = Number(listener.sockname.port ?? -1);
       while (listener.shards.length > 1 && listener.shards.length < slots) {
         const shard = bindShard(listener.request, port);
         if (typeof shard === "number") break;
         listener.shards.push(shard);
       }
-      this.#seat(key, listener);
+      this.#seat(listener);
     }
+    this.#changed();
   }
 
   /** The worker listens on the address, or with a null key on any. */
@@ -122,9 +135,27 @@ export class Listeners {
     return [...this.#byKey.values()].map(({ request, sockname }) => addressOf(request, sockname));
   }
 
+  /** Every shard that is here. */
+  held(): readonly HeldShard[] {
+    return [...this.#byKey].flatMap(([key, { shards }]) =>
+      shards.flatMap((handle, shard) => (handle ? [{ key, shard, handle }] : [])),
+    );
+  }
+
+  /** What the next supervisor has to know of them. */
+  record(): readonly ListenerRecord[] {
+    return [...this.#byKey.values()].map(({ request, sockname, shards, openBy }) => ({
+      ...{ request, sockname },
+      shards: shards.length,
+      openBy: [...openBy],
+    }));
+  }
+
   closeAll(): void {
-    for (const listener of this.#byKey.values()) release(listener);
+    this.restored.close();
+    for (const { request, shards } of this.#byKey.values()) release(request, shards);
     this.#byKey.clear();
+    this.#changed();
   }
 
   /** Once for all workers that ask meanwhile: a second look would take what was bound for the first for stale. */
@@ -141,85 +172,19 @@ export class Listeners {
   }
 
   #bind(request: ListenRequest, slots: number): Listener | number {
-    // Bound alone first: SO_REUSEPORT would silently share the port with a stranger.
-    const first = bindHandle(request.address, request.port, request.addressType, request.flags);
-    if (typeof first === "number") return first;
-    const sockname: Record<string, unknown> = {};
-    first.getsockname?.(sockname);
-    const listener: Listener = { request, sockname, shards: [first], openBy: new Set(), seats: [] };
-    if (request.port === -1 || slots < 2 || !this.#canShard()) return listener;
-    const port = Number(sockname.port);
-    first.close();
-    listener.shards.length = 0;
-    for (let slot = 0; slot < slots; slot++) {
-      const shard = bindShard(request, port);
-      if (typeof shard !== "number") listener.shards.push(shard);
-      else if (listener.shards.length === 0) return shard;
-    }
-    return listener;
-  }
-
-  /** SO_REUSEPORT through libuv: Linux with Node 22.12 or later. Tried, not looked up. */
-  #canShard(): boolean {
-    this.#isSharded ??= process.platform === "linux" && canReusePort();
-    return this.#isSharded;
-  }
-
-  #seat(key: string, listener: Listener): void {
-    const eligible = this.#acceptors.filter((worker) => listener.openBy.has(worker));
-    const seats = assign(listener.shards.length, eligible, listener.seats);
-    const previous = listener.seats;
-    listener.seats = seats;
-    // All newcomers first: no shard is without an acceptor in between.
-    seats.forEach((workers, shard) => {
-      const handle = listener.shards[shard];
-      for (const worker of workers) {
-        if (handle && !previous[shard]?.includes(worker))
-          this.#attachments.attach(worker, key, shard, handle);
-      }
+    const bound = bindAll(request, slots, () => {
+      this.#isSharded ??= canReusePort();
+      return this.#isSharded;
     });
-    previous.forEach((workers, shard) => {
-      for (const worker of workers) {
-        if (!seats[shard]?.includes(worker)) this.#attachments.detach(worker, key, shard);
-      }
-    });
+    if (typeof bound === "number") return bound;
+    return { request, ...bound, openBy: new Set(), seats: [] };
   }
-}
 
-function bindShard(request: ListenRequest, port: number): Handle | number {
-  return bindHandle(request.address, port, request.addressType, request.flags | REUSEPORT);
-}
-
-function canReusePort(): boolean {
-  const first = bindHandle("127.0.0.1", 0, 4, REUSEPORT);
-  if (typeof first === "number") return false;
-  const name: { port?: number } = {};
-  first.getsockname?.(name);
-  const second = bindHandle("127.0.0.1", name.port ?? 0, 4, REUSEPORT);
-  first.close();
-  if (typeof second === "number") return false;
-  second.close();
-  // Two sockets bound and not listening prove nothing on Node 20, which ignores the flag.
-  return hasReusePortFlag();
-}
-
-/** Node passes bind flags for IPv4 on, and libuv knows this one, since 22.12 (PR 55408) and 23.1. */
-function hasReusePortFlag(): boolean {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-}
-
-function release(listener: Listener): void {
-  for (const shard of listener.shards) shard.close();
-  if (listener.request.port === -1) removePath(String(listener.request.address));
-}
-
-export function addressOf(
-  request: ListenRequest,
-  sockname: Readonly<Record<string, unknown>>,
-): string {
-  if (request.port === -1) return String(request.address);
-  const host = String(request.address ?? sockname.address ?? "*");
-  const port = Number(sockname.port ?? request.port);
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  #seat(listener: Listener): void {
+    // Those that have a shard that is missing accept from it meanwhile.
+    if (!this.restored.isWhole(listener.request.key)) return;
+    const isEligible = (worker: number): boolean =>
+      listener.openBy.has(worker) && !this.restored.expects(worker);
+    seatAt(listener, this.#acceptors.filter(isEligible), this.#attachments);
+  }
 }

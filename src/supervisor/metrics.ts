@@ -2,8 +2,9 @@
 
 import { fileURLToPath } from "node:url";
 import type { BusReading } from "../core/bus/counts.ts";
+import type { Worker } from "../core/worker.ts";
 import { Exposition, type Rendered } from "../metrics/exposition.ts";
-import type { AppView } from "../metrics/scene.ts";
+import type { AppView, SuccessionView } from "../metrics/scene.ts";
 import { MetricsStore } from "../metrics/store.ts";
 import { packageVersionAbove } from "../system/places.ts";
 import { statusOf } from "./app-control.ts";
@@ -28,15 +29,25 @@ export class SupervisorMetrics {
   readonly #exposition: Exposition;
   readonly #ears: Ears;
 
-  constructor(runners: () => readonly AppRunner[], bus: BusReading) {
+  constructor(
+    apps: { known(): readonly AppRunner[] },
+    bus: BusReading,
+    continuity: () => { readonly succession: SuccessionView | null },
+  ) {
     const versionOf = remembering((file) => packageVersionAbove(file) ?? "");
     this.store = new MetricsStore({
       bus,
+      succession: () => continuity().succession,
       version: versionOf(fileURLToPath(import.meta.url)),
-      apps: () => runners().map((runner) => viewOf(runner, versionOf)),
+      apps: () => apps.known().map((runner) => viewOf(runner, versionOf)),
     });
     this.#exposition = new Exposition(this.store);
-    this.#ears = earsOf(this.store);
+    const workerOf = (app: string, id: number): Worker | undefined =>
+      apps
+        .known()
+        .find(({ options }) => options.name === app)
+        ?.worker(id);
+    this.#ears = earsOf(this.store, workerOf);
   }
 
   /** Never waits for a worker. */
@@ -50,10 +61,20 @@ export class SupervisorMetrics {
   };
 }
 
-function earsOf(store: MetricsStore): Ears {
+function earsOf(
+  store: MetricsStore,
+  workerOf: (app: string, id: number) => Worker | undefined,
+): Ears {
   const ref = ({ worker, slot }: { worker: number; slot: number }) => ({ id: worker, slot });
   return {
     "worker:start": (event) => store.workerStarted(event.app, ref(event)),
+    "worker:adopted": (event) => {
+      const worker = workerOf(event.app, event.worker);
+      if (!worker) return;
+      const { startedAt: now, readyAt } = worker;
+      const startedAt = { now, wall: now + performance.timeOrigin };
+      store.workerAdopted(event.app, ref(event), { startedAt, readyAt });
+    },
     "worker:ready": (event) => store.workerReady(event.app, ref(event), event.tookMs),
     "worker:drain": (event) => store.workerDraining(event.app, ref(event)),
     "worker:exit": (event) => store.workerExited(event.app, ref(event), event),

@@ -11,13 +11,19 @@ import type { ClusterMessage } from "./processes.ts";
 /** UV_EBADF on Linux and macOS. */
 const EBADF = -9;
 
+/** A worker, as far as it is answered. */
+export interface Replier {
+  /** Sends what Node's cluster module in the worker hears, unless its channel is closed. */
+  reply(message: Readonly<Record<string, unknown>>, handle?: Handle): void;
+}
+
 /** Shared handles that are not shards, by key, kept until the app is gone. */
 export class ClusterHandles {
   readonly #handles = new Map<string, Handle>();
 
-  answer(message: ClusterMessage, child: ChildProcess): void {
-    if (message.act === "queryServer") this.#share(message, child);
-    else if (message.act === "exitedAfterDisconnect") reply(child, { ack: message.seq });
+  answer(message: ClusterMessage, worker: Replier): void {
+    if (message.act === "queryServer") this.#share(message, worker);
+    else if (message.act === "exitedAfterDisconnect") worker.reply({ ack: message.seq });
   }
 
   closeAll(): void {
@@ -25,15 +31,15 @@ export class ClusterHandles {
     this.#handles.clear();
   }
 
-  #share(message: ClusterMessage, child: ChildProcess): void {
+  #share(message: ClusterMessage, worker: Replier): void {
     const { address, port, addressType, fd, index } = message;
     // A descriptor has one handle, however often it is listened on: both would close it.
     const key = isHandedDown(fd) ? `fd:${fd}` : [address, port, addressType, index].join(":");
     const found = this.#handles.get(key) ?? create(message);
     if (typeof found === "number")
-      return reply(child, { ack: message.seq, errno: found, key, data: null });
+      return worker.reply({ ack: message.seq, errno: found, key, data: null });
     this.#handles.set(key, found);
-    reply(child, { ack: message.seq, errno: 0, key, data: null }, found);
+    worker.reply({ ack: message.seq, errno: 0, key, data: null }, found);
   }
 }
 
@@ -56,13 +62,16 @@ function isHandedDown(fd: unknown): fd is number {
   return typeof fd === "number" && Number.isInteger(fd) && fd >= 3 && fd < 3 + count;
 }
 
-function reply(child: ChildProcess, message: Record<string, unknown>, handle?: Handle): void {
-  if (!child.connected) return;
+export function replierOf(child: ChildProcess): Replier {
   const send = child.send?.bind(child) as unknown as (
     m: unknown,
     h: unknown,
     o: undefined,
     c: () => void,
   ) => boolean;
-  send({ cmd: "NODE_CLUSTER", ...message }, handle, undefined, () => {});
+  return {
+    reply(message, handle) {
+      if (child.connected) send({ cmd: "NODE_CLUSTER", ...message }, handle, undefined, () => {});
+    },
+  };
 }

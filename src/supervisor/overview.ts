@@ -9,6 +9,7 @@ import { nodeVersions } from "../system/node-version.ts";
 import { usageOf } from "../system/proc.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { SlotNumbers } from "./slot-numbers.ts";
+import type { Succession } from "./succession.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
@@ -17,6 +18,7 @@ const TICKS_PER_SECOND = 100;
 export interface OverviewFacts {
   readonly home: string;
   readonly version: string;
+  readonly succession: Pick<Succession, "isWanted" | "pid" | "takeovers">;
   configFileOf(app: string): string | null;
   logsOf(app: string, slot: number): { out: string | null; err: string | null };
 }
@@ -60,6 +62,8 @@ export class Overviews {
         home: this.#facts.home,
         user: userName(),
         admin: this.#supervisor.admin.address,
+        heir: { wanted: this.#facts.succession.isWanted, pid: this.#facts.succession.pid },
+        takeovers: this.#facts.succession.takeovers,
       },
       apps,
     };

@@ -16,7 +16,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { isAlive } from "../system/proc.ts";
 import { LONGEST_UNIX_PATH_BYTES } from "../system/unix-path.ts";
@@ -27,6 +27,8 @@ const OWNER_ONLY = 0o700;
 const PASSAGE = 0o711;
 /** As long as any name below a folder. */
 const SOCKET = "/bus.sock";
+/** A folder of another user's in one of ours. */
+const THEIRS = "w";
 /** What mkdtemp appends. */
 const RANDOM = "xxxxxx";
 /** Where the system's folder for temporary files has too long a path itself. */
@@ -66,11 +68,22 @@ export function openPeerFolder(run: string | null, owner: Owner, temp = tmpdir()
   }
 }
 
-/** Removes what supervisors of this home have left: whoever calls this is the only one that lives. */
-export function sweepRunFolder(run: string): void {
+/** A folder that another supervisor has made, and whose sockets are in use. */
+export function peerFolderAt(path: string, run: string | null): PeerFolder {
+  const parent = dirname(path);
+  return folderAt(path, parent === run || basename(path) === THEIRS ? [parent] : []);
+}
+
+/**
+ * Removes what supervisors of this home have left, but for the folders of workers that serve on: whoever calls this
+ * is the only one that lives.
+ */
+export function sweepRunFolder(run: string, inUse: ReadonlySet<string> = new Set()): void {
   for (const name of namesIn(run)) {
-    removePath(join(run, name));
-    folderAt(join(run, name), [run]).remove();
+    const path = join(run, name);
+    if (inUse.has(path)) continue;
+    removePath(path);
+    folderAt(path, [run]).remove();
   }
 }
 
@@ -81,7 +94,7 @@ function inRun(run: string): PeerFolder {
 
 /** A folder of theirs in one of ours, which they cannot move or replace while it is being removed. */
 function ownedBy({ uid, gid }: Owner, made: string): PeerFolder {
-  const path = join(made, "w");
+  const path = join(made, THEIRS);
   mkdirSync(path, { mode: OWNER_ONLY });
   chownSync(path, uid ?? -1, gid ?? -1);
   chmodSync(made, PASSAGE);
@@ -110,7 +123,7 @@ async function sweepTemp(temp: string): Promise<void> {
     const [, pid, scope] = /^holdfast-(\d+)-([0-9a-f]{6})-\w{6}$/.exec(name) ?? [];
     const path = join(temp, name);
     if (scope !== scopeHere() || !isLeft(path, Number(pid))) continue;
-    const inner = join(path, "w");
+    const inner = join(path, THEIRS);
     for (const folder of [inner, path]) {
       for (const socket of namesIn(folder)) await freeStalePath(join(folder, socket));
       attempt(() => rmdirSync(folder));
@@ -129,7 +142,7 @@ function scopeHere(): string {
 
 function shortTemp(temp: string, isOurs: boolean): string {
   const made = join(temp, tempPrefix(process.pid) + RANDOM);
-  return fits(isOurs ? made : join(made, "w")) ? temp : SHORTEST_TEMP;
+  return fits(isOurs ? made : join(made, THEIRS)) ? temp : SHORTEST_TEMP;
 }
 
 function fits(folder: string): boolean {

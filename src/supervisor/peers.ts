@@ -4,14 +4,16 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 import type { Peer } from "../core/affinity.ts";
 import { type PeerAddress, peersOf } from "../core/peers.ts";
 import type { StickySettings } from "../link/agent-messages.ts";
 import type { AppRunner } from "./app-runner.ts";
 import { HandOver } from "./hand-over.ts";
 import type { Handle } from "./node-internals.ts";
-import { type Owner, openPeerFolder, type PeerFolder } from "./peer-folder.ts";
+import { type Owner, openPeerFolder, type PeerFolder, peerFolderAt } from "./peer-folder.ts";
 import { PeerLoads } from "./peer-loads.ts";
+import type { StickyRecord } from "./roster/records.ts";
 import { removePath } from "./socket-path.ts";
 
 /** Three bytes are four characters of base64url. */
@@ -66,6 +68,22 @@ export class Peers {
     const wantsLoads = sticky.placement === "least-loaded";
     this.#members.set(worker, { tag, path, wantsLoads, hasSpoken: false, told: 0 });
     return { ...sticky, tag, path };
+  }
+
+  /** A worker that another supervisor started, as it was told then. */
+  restore(worker: number, { tag, path, wantsLoads }: StickyRecord): void {
+    this.#members.set(worker, { tag, path, wantsLoads, hasSpoken: false, told: 0 });
+    const folder = dirname(path);
+    // Gone with the last of the app's workers, as if it had been made here.
+    this.#folders.set(folder, peerFolderAt(folder, this.#runFolder));
+  }
+
+  /** What names the worker among its siblings, for the next supervisor; null: it is not sticky. */
+  record(worker: number): StickyRecord | null {
+    const member = this.#members.get(worker);
+    if (!member) return null;
+    const { tag, path, wantsLoads } = member;
+    return { tag, path, wantsLoads };
   }
 
   /** The app's workers may have changed: tells who must know, and removes what is needed no longer. */

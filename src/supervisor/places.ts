@@ -7,7 +7,8 @@ import type { SupervisorSettings } from "./create.ts";
 import { Priority } from "./priority.ts";
 import type { RunnerContext } from "./runner-context.ts";
 
-export interface Places extends Pick<RunnerContext, "outlets" | "runFolder" | "priority"> {
+export interface Places
+  extends Pick<RunnerContext, "outlets" | "runFolder" | "priority" | "adoption"> {
   readonly queues: Partial<QueueSettings>;
 }
 
@@ -17,5 +18,5 @@ export function placesOf(settings: SupervisorSettings): Places {
   const priority = new Priority();
   if (settings.priority === "raised") priority.raise();
   const queues = { folder, fsync: queueFsync };
-  return { outlets: outletsFor(settings), runFolder, priority, queues };
+  return { outlets: outletsFor(settings), runFolder, priority, queues, adoption: null };
 }

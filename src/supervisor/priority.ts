@@ -25,6 +25,16 @@ export class Priority {
     }
   }
 
+  /** Goes before others until `work` has settled: for what is in a hurry where CPUs are few. */
+  async whileRaised(work: () => Promise<void>): Promise<void> {
+    const isRaised = this.raise();
+    try {
+      await work();
+    } finally {
+      if (isRaised) setPriority(this.#own);
+    }
+  }
+
   /** Calls `spawn`; the process it makes has the priority that this one was started with. */
   asStarted<Spawned>(spawn: () => Spawned): Spawned {
     const now = getPriority();

@@ -12,7 +12,9 @@ import {
   type SupervisorMessage,
 } from "../link/agent-messages.ts";
 import type { StreamTarget } from "../logs/outlet.ts";
+import { killGroup } from "../system/process-group.ts";
 import { type IpcFault, readSafely } from "./ipc.ts";
+import { type Replier, replierOf } from "./node-cluster.ts";
 import { channelOf, type Handle } from "./node-internals.ts";
 
 /** What to run, resolved: the same launch can be repeated although the files behind links change. */
@@ -53,7 +55,7 @@ export interface WorkerProcess {
 export interface WorkerListener {
   message(message: AgentMessage, handle: Handle | undefined): void;
   /** A message of Node's own cluster module. */
-  cluster(message: ClusterMessage, child: ChildProcess): void;
+  cluster(message: ClusterMessage, worker: Replier): void;
   /** A message the app sent with process.send(). */
   appMessage(message: unknown): void;
   disconnected(): void;
@@ -158,7 +160,8 @@ function listen(child: ChildProcess, listener: WorkerListener): void {
     if (message.cmd === ENVELOPE)
       return listener.message(message as unknown as AgentMessage, handle);
     handle?.close();
-    if (message.cmd === "NODE_CLUSTER") listener.cluster(message as ClusterMessage, child);
+    if (message.cmd === "NODE_CLUSTER")
+      listener.cluster(message as ClusterMessage, replierOf(child));
   });
   child.on("message", (message: unknown, handle?: unknown) => {
     // Nobody here wants sockets the app sends; an unclosed one would hang its client.
@@ -237,13 +240,4 @@ function neverStarted(): WorkerProcess {
     signal: () => {},
     kill: () => {},
   };
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // ESRCH: the group is empty already.
-  }
 }

@@ -4,15 +4,8 @@ import type { AppOptions } from "../config/app.ts";
 import type { Beside } from "../config/parse.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Home } from "../system/home.ts";
-import { type LoadedState, type SavedApp, saveState } from "./state-file.ts";
-import type { Environment, Supervisor } from "./supervisor.ts";
-
-/** What somebody has written about an app. */
-interface Written {
-  readonly options: AppOptions;
-  readonly environment: Environment;
-  readonly configFile: string | null;
-}
+import { type LoadedState, type SavedApp, saveState, type Written } from "./state-file.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 interface Entry {
   configFile: string | null;
@@ -40,16 +33,34 @@ export class Registry {
     this.#home = home;
   }
 
-  /** Takes over what was saved; nothing is started and nothing written. */
-  restore({ apps, admin, bus }: Omit<LoadedState, "notices">): void {
-    this.#beside = { admin, bus };
-    for (const { options, environment, configFile, stopped, dormant } of apps) {
+  /**
+   * Takes over what was saved; nothing is started and nothing written. Of apps that run (`isUp`) options may still be
+   * on trial; with all others that is over.
+   */
+  restore(
+    { apps, admin, bus, heir }: Omit<LoadedState, "notices">,
+    isUp: (app: string) => boolean = () => false,
+  ): void {
+    this.#beside = { admin, bus, heir };
+    for (const { stopped, dormant, trial, ...earlier } of apps) {
+      const { name } = earlier.options;
+      const tried = isUp(name) ? trial : null;
+      const { options, environment, configFile } = tried ?? earlier;
       this.#supervisor.add(options, environment);
-      this.#entries.set(options.name, { configFile, stopped, dormant, trial: null });
+      const onTrial: Trial | null = tried && {
+        earlier: { ...earlier, stopped },
+        onDisk: "earlier",
+      };
+      this.#entries.set(name, { configFile, stopped, dormant, trial: onTrial });
     }
   }
 
-  /** Takes over how the admin server or the bus is reached; it is to survive, but nothing is written yet. */
+  /** A reload is to show whether its options hold. */
+  isOnTrial(name: string): boolean {
+    return this.#entries.get(name)?.trial?.onDisk === "earlier";
+  }
+
+  /** Takes over how the admin server or the bus is reached, or whether there is an heir; it is to survive, but nothing is written yet. */
   admit(beside: Beside): void {
     this.#beside = { ...this.#beside, ...beside };
     this.#isWritten = false;
@@ -84,6 +95,15 @@ export class Registry {
   /** It was shut down with the supervisor: it does not start by itself until it is started or resurrected. */
   isDormant(name: string): boolean {
     return this.#entries.get(name)?.dormant ?? false;
+  }
+
+  /** Nothing is to run: it was shut down by command, and has come back by itself. */
+  isShutDown(): boolean {
+    const entries = [...this.#entries.values()];
+    return (
+      entries.some(({ dormant }) => dormant) &&
+      entries.every((each) => each.dormant || each.stopped)
+    );
   }
 
   add({ options, environment, configFile }: Written): void {
@@ -189,7 +209,9 @@ export class Registry {
 
   #saved(name: string, { configFile, stopped, dormant, trial }: Entry): SavedApp {
     const now: Written = { ...this.#supervisor.configuration(name), configFile };
-    const { options, environment, ...more } = trial?.onDisk === "earlier" ? trial.earlier : now;
-    return { options, environment, configFile: more.configFile, stopped, dormant };
+    if (trial?.onDisk !== "earlier") return { ...now, stopped, dormant, trial: null };
+    const { options, environment, ...earlier } = trial.earlier;
+    const { configFile: file } = earlier;
+    return { options, environment, configFile: file, stopped, dormant, trial: now };
   }
 }

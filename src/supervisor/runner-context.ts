@@ -2,10 +2,13 @@
 
 import type { Outlets } from "../logs/outlet.ts";
 import type { MetricsStore } from "../metrics/store.ts";
+import type { Adoption } from "./adoption/adoption.ts";
 import type { Bus } from "./bus/bus.ts";
 import type { Emit } from "./events.ts";
+import type { Heir } from "./heir/heir.ts";
 import type { Priority } from "./priority.ts";
 import type { Pulse } from "./pulse.ts";
+import type { Roster } from "./roster/roster.ts";
 
 export interface RunnerContext {
   readonly emit: Emit;
@@ -21,6 +24,12 @@ export interface RunnerContext {
   readonly pulse: Pulse;
   readonly metrics: MetricsStore;
   readonly bus: Bus;
+  /** Where workers come back to when their supervisor is gone; null: they end with it. */
+  readonly adoption: Adoption | null;
+  /** Where it is written down what runs, for the next supervisor; null: there is to be none. */
+  readonly roster: Roster | null;
+  /** Who holds duplicates of the listening sockets; null: nobody does. */
+  readonly heir: Pick<Heir, "follow" | "forget"> | null;
   readonly firstWorkerId: number;
   readonly instances: number;
   /** What the app inherits; null: this process's variables. */

@@ -3,13 +3,17 @@
 import { classifyExit, type Death, saysHeapExhausted } from "../core/exits.ts";
 import type { Exit } from "../core/worker.ts";
 import type { WorkerOutput } from "../logs/worker-output.ts";
-import { oomKills, processState } from "../system/proc.ts";
+import { oomKills, processState, startTicks } from "../system/proc.ts";
 import type { WorkerProcess } from "./processes.ts";
 import { noSigns, type Signs } from "./signs.ts";
 
 export class RunningWorker {
   readonly process: WorkerProcess;
   readonly output: WorkerOutput;
+  /** Proves to the next supervisor which worker it is; null: there is to be none. */
+  readonly token: string | null;
+  /** With the pid it names one process; null where the system does not tell. */
+  readonly startTicks: number | null;
   readonly #oomKillsAtStart: number | null;
   /** The exception nobody handled, as the agent told it. */
   uncaught: string | null = null;
@@ -21,10 +25,23 @@ export class RunningWorker {
   readonly signs: Signs = noSigns();
   #wasStopped = false;
 
-  constructor(process: WorkerProcess, output: WorkerOutput) {
+  /** `ticks`: those of a process that somebody else has started, and whose pid may be another's by now. */
+  constructor(
+    process: WorkerProcess,
+    output: WorkerOutput,
+    token: string | null,
+    ticks = process.pid === null ? null : startTicks(process.pid),
+  ) {
     this.process = process;
     this.output = output;
+    this.token = token;
+    this.startTicks = ticks;
     this.#oomKillsAtStart = oomKills();
+  }
+
+  /** Its agent has said something. */
+  hasBeaten(): boolean {
+    return this.signs.beats > 0;
   }
 
   /** SIGKILL; a stopped process is remembered as such, for its exit will not tell. */

@@ -1,12 +1,37 @@
 /** UNIX socket files: a stale one must not stop a start, a live one must not be stolen. */
 
-import { lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import net from "node:net";
+import { withUnixPath } from "../system/unix-path.ts";
+
+const OWNER_ONLY = 0o600;
+const OWNER_ONLY_MASK = 0o177;
+
+/**
+ * Listens for its owner alone from the first moment on: the mode is the mask's while it is bound. Rejects with what
+ * the system says. Not in a thread, which has no mask.
+ */
+export function listenForOwner(server: net.Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    const mask = process.umask(OWNER_ONLY_MASK);
+    server.listen(path, () => {
+      server.off("error", reject);
+      chmodSync(path, OWNER_ONLY);
+      resolve();
+    });
+    process.umask(mask);
+  });
+}
 
 /** Removes the file if it is a socket that nobody listens on any more. */
 export async function freeStalePath(path: string): Promise<void> {
   if (!isSocket(path)) return;
-  const isStale = await new Promise<boolean>((resolve) => {
+  if (await withUnixPath(path, isRefused).catch(() => false)) removePath(path);
+}
+
+function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
     const socket = net.connect(path);
     socket.once("connect", () => {
       socket.destroy();
@@ -15,7 +40,6 @@ export async function freeStalePath(path: string): Promise<void> {
     // Any other error leaves the file alone: binding will say what is wrong.
     socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
   });
-  if (isStale) removePath(path);
 }
 
 export function removePath(path: string): void {

@@ -1,6 +1,8 @@
 /** Starts apps so that each comes after those it depends on are ready. */
 
 import { HoldfastError } from "../errors.ts";
+import type { AppRunner } from "./app-runner.ts";
+import type { Apps } from "./apps.ts";
 
 /**
  * Calls `start` for every name once, with the first of its dependencies that failed, or null. Names it depends
@@ -39,10 +41,34 @@ export function startInOrder<Outcome>(
 }
 
 /**
+ * Starts every app but those with `autostart: false`, which are in `toStart` until their turn has come. Rejects with
+ * the first failure when all have been started, or could not be.
+ */
+export async function startAll(
+  apps: Apps,
+  toStart: Set<string>,
+  start: (runner: AppRunner) => Promise<void>,
+): Promise<void> {
+  const own = apps.known().filter(({ options }) => options.autostart);
+  for (const { options } of own) toStart.add(options.name);
+  const failures = await startInOrder(
+    own.map(({ options }) => options.name),
+    (app) => apps.one({ app }).options.dependsOn,
+    (app, dependency) => {
+      const begin = (): Promise<void> => start(apps.one({ app }));
+      return startInTurn(app, dependency, toStart.delete(app) ? begin : null);
+    },
+    (failure) => failure !== null,
+  );
+  const first = failures.find((failure) => failure !== null);
+  if (first) throw first;
+}
+
+/**
  * Starts an app whose turn has come, unless one it depends on has failed or it is not wanted any more. Gives the
  * failure, null where there is none: the others are to go on.
  */
-export async function startInTurn(
+async function startInTurn(
   app: string,
   dependency: string | null,
   start: (() => Promise<void>) | null,

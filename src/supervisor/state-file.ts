@@ -4,6 +4,7 @@ import { readFileSync, renameSync } from "node:fs";
 import { type AdminOptions, adminInput, readAdmin } from "../config/admin.ts";
 import type { AppOptions } from "../config/app.ts";
 import { type BusOptions, busInput, readBus } from "../config/bus.ts";
+import { HEIR_DEFAULT, readHeir } from "../config/heir.ts";
 import { inputOf } from "../config/input.ts";
 import type { Reading } from "../config/kinds.ts";
 import { clean, nameKind } from "../config/name.ts";
@@ -14,41 +15,56 @@ import type { Home } from "../system/home.ts";
 
 const VERSION = 1;
 
-/** An app that should be there. */
-export interface SavedApp {
+/** What somebody has written about an app. */
+export interface Written {
   readonly options: AppOptions;
   /** The variables it inherits; null: those of the supervisor. */
   readonly environment: Readonly<Record<string, string>> | null;
   readonly configFile: string | null;
+}
+
+/** An app that should be there. */
+export interface SavedApp extends Written {
   /** It should not run until it is started again. */
   readonly stopped: boolean;
   /** It was shut down by command together with its supervisor: it waits for `start` or `resurrect`. */
   readonly dormant: boolean;
+  /** A reload is to show whether these hold from now on; null: none is under way. */
+  readonly trial: Written | null;
 }
 
 export interface LoadedState {
   readonly apps: readonly SavedApp[];
   readonly admin: AdminOptions | null;
   readonly bus: BusOptions | null;
+  /** A standby process takes over when this one is killed. */
+  readonly heir: boolean;
   /** What was found wrong and done about it, for people. */
   readonly notices: readonly string[];
 }
 
 const GONE = "The state was gone; the one before it was taken instead.";
-const NOTHING: LoadedState = { apps: [], admin: null, bus: null, notices: [] };
+const NOTHING: LoadedState = {
+  ...{ apps: [], admin: null, bus: null, heir: HEIR_DEFAULT },
+  notices: [],
+};
 
 /** Writes the state; the one of before stays beside it. Throws HF_STATE_UNWRITABLE; the old state is whole then. */
 export function saveState(
   { stateFile }: Home,
   apps: readonly SavedApp[],
-  { admin = null, bus = null }: Beside = {},
+  { admin = null, bus = null, heir = HEIR_DEFAULT }: Beside = {},
 ): void {
   const saved = {
     version: VERSION,
     // For versions that know of no `dormant`: none starts there rather than one that should not.
     isShutDown: apps.some(({ dormant }) => dormant),
-    ...{ admin: adminInput(admin), bus: busInput(bus) },
-    apps: apps.map((app) => ({ ...app, options: inputOf(app.options) })),
+    ...{ admin: adminInput(admin), bus: busInput(bus), heir },
+    apps: apps.map((app) => ({
+      ...app,
+      ...writtenOf(app),
+      trial: app.trial && writtenOf(app.trial),
+    })),
   };
   try {
     replaceFile(stateFile, `${JSON.stringify(saved, null, 2)}\n`, lastGood(stateFile));
@@ -72,6 +88,12 @@ export function loadState({ stateFile }: Home): LoadedState {
   const notice = `The state could not be read (${current.reason}); it is kept as ${aside}.`;
   if (!before?.ok) return noticed(NOTHING, `${notice} There is no older one: no app is known.`);
   return noticed(before.state, `${notice} The one before it was taken instead.`);
+}
+
+/** Why this Holdfast could not go on with the state as it is; null where it could. Changes nothing. Throws HF_STATE_NEWER. */
+export function stateFault({ stateFile }: Home): string | null {
+  const found = attempt(stateFile);
+  return found === null || found.ok ? null : found.reason;
 }
 
 function noticed(state: LoadedState, first: string): LoadedState {
@@ -114,6 +136,7 @@ function stateIn(value: unknown, file: string): LoadedState {
     apps: apps.map((app) => appIn(app, found.isShutDown === true)),
     admin: besideIn(found.admin, readAdmin),
     bus: besideIn(found.bus, readBus),
+    heir: besideIn(found.heir, readHeir) ?? HEIR_DEFAULT,
     notices,
   };
 }
@@ -161,10 +184,20 @@ function besideIn<T>(found: unknown, read: (value: unknown) => Reading<T | null>
 }
 
 /** `isShutDown`: what earlier versions wrote for all apps at once. */
-function appIn(
-  { options, environment, configFile, stopped, dormant }: Raw,
-  isShutDown: boolean,
-): SavedApp {
+function appIn({ stopped, dormant, trial, ...written }: Raw, isShutDown: boolean): SavedApp {
+  return {
+    ...writtenIn(written),
+    stopped: stopped === true,
+    dormant: stopped !== true && (typeof dormant === "boolean" ? dormant : isShutDown),
+    trial: typeof trial === "object" && trial !== null ? writtenIn(trial as Raw) : null,
+  };
+}
+
+function writtenOf({ options, environment, configFile }: Written): object {
+  return { options: inputOf(options), environment, configFile };
+}
+
+function writtenIn({ options, environment, configFile }: Raw): Written {
   const parsed = parseConfig(options);
   if (!parsed.ok) throw new HoldfastError("HF_CONFIG_INVALID", { faults: parsed.faults });
   const [app] = parsed.value;
@@ -173,8 +206,6 @@ function appIn(
     options: app,
     environment: isVariables(environment) ? environment : null,
     configFile: typeof configFile === "string" ? configFile : null,
-    stopped: stopped === true,
-    dormant: stopped !== true && (typeof dormant === "boolean" ? dormant : isShutDown),
   };
 }
 

@@ -1,12 +1,10 @@
 /** The supervisor: many apps, one set of events, and nothing left behind at the end. */
 
-import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { AppOptions, InstancesInput } from "../config/app.ts";
 import { sizeFor } from "../config/instances.ts";
 import type { Beside } from "../config/parse.ts";
 import type { AppStatus } from "../core/snapshot.ts";
-import { HoldfastError } from "../errors.ts";
 import { usableCpus } from "../system/cpus.ts";
 import { type Admin, adminOf } from "./admin.ts";
 import {
@@ -21,17 +19,20 @@ import {
   type WaitOptions,
 } from "./app-control.ts";
 import { AppRunner } from "./app-runner.ts";
+import { Apps } from "./apps.ts";
 import { Bus } from "./bus/bus.ts";
+import { type Continuity, noContinuity } from "./continuity.ts";
 import type { SupervisorSettings } from "./create.ts";
 import type { SupervisorEvents } from "./events.ts";
 import { SupervisorMetrics } from "./metrics.ts";
 import { type Places, placesOf } from "./places.ts";
 import { Pulse } from "./pulse.ts";
-import { startInOrder, startInTurn } from "./start-order.ts";
+import { optionsOfLeft } from "./restore/left-app.ts";
+import type { Estate } from "./restore/take-up.ts";
+import type { AppRecord } from "./roster/records.ts";
+import { IDS_PER_APP } from "./roster/worker-ids.ts";
+import { startAll } from "./start-order.ts";
 import { Sweeper } from "./sweep.ts";
-
-/** Worker ids of different apps must differ: they are `cluster.worker.id` and name processes in logs. */
-const IDS_PER_APP = 1_000_000;
 
 /** Variables an app inherits; null: those of the supervisor's own process. */
 export type Environment = Readonly<Record<string, string>> | null;
@@ -46,11 +47,9 @@ export interface AppTarget extends WaitOptions {
  * Listen with `on("worker:exit", ...)` and the other names of `SupervisorEvents`.
  */
 export class Supervisor extends EventEmitter<SupervisorEvents> {
-  readonly #runners = new Map<string, AppRunner>();
-  readonly #marker = `${process.pid}-${randomBytes(6).toString("hex")}`;
-  readonly #sweeper = new Sweeper(this.#marker, () => this.#all());
-  /** Apps that are being removed. */
-  readonly #leaving = new Map<string, AppRunner>();
+  readonly #apps = new Apps();
+  readonly #continuity: Continuity;
+  readonly #sweeper: Sweeper;
   /** Apps that are to start when those they depend on are ready, unless they are stopped before. */
   readonly #toStart = new Set<string>();
   readonly #places: Places;
@@ -58,13 +57,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** What workers and other programs talk through. */
   readonly bus = new Bus({
     runFolder: () => this.#places.runFolder,
-    runners: () => this.#all(),
+    runners: () => this.#apps.all(),
     fault: (error) => this.emit("bus:fault", { error }),
     queues: () => this.#places.queues,
     listening: (address) => this.emit("bus:listening", { address }),
   });
-  readonly #metrics = new SupervisorMetrics(() => [...this.#runners.values()], this.bus.counts);
-  #firstWorkerId = 1;
+  readonly #metrics = new SupervisorMetrics(this.#apps, this.bus.counts, () => this.#continuity);
+  #firstWorkerId: number;
   /** Metrics and probes over HTTP. */
   readonly admin: Admin;
 
@@ -73,9 +72,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     apps: readonly AppOptions[],
     settings: SupervisorSettings = {},
     { admin = null, bus = null }: Beside = {},
+    continuity: Continuity = noContinuity(),
   ) {
     super();
-    this.admin = adminOf(this, () => [...this.#runners.values()], admin);
+    this.#continuity = continuity;
+    continuity.observe?.(this.#apps);
+    this.#firstWorkerId = continuity.nextWorkerId;
+    this.#sweeper = new Sweeper(continuity.marker, () => this.#apps.all());
+    this.admin = adminOf(this, () => this.#apps.known(), admin);
     this.#places = placesOf(settings);
     settings.logs?.onFault((fault) => this.emit("log:fault", fault));
     if (bus) void this.bus.remote.configure(bus);
@@ -84,9 +88,27 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** Knows one more app from now on; `start` starts it. Throws HF_APP_EXISTS. */
   add(options: AppOptions, environment: Environment = null): void {
-    const { name } = options;
-    if (this.#runners.has(name) || this.#leaving.has(name))
-      throw new HoldfastError("HF_APP_EXISTS", { app: name });
+    this.#apps.refuseTaken(options.name);
+    this.#apps.add(options.name, this.#create(options, environment));
+  }
+
+  /**
+   * Goes on with an app where a supervisor that is gone was; a start, a reload or a stop under way comes to its end.
+   * One that is not known should not be there any more, and is stopped.
+   */
+  restore(record: AppRecord, estate: Estate): void {
+    const { name } = record;
+    const runner = this.#apps.find(name) ?? this.#create(optionsOfLeft(record), null);
+    const isLeft = this.#apps.find(name) === undefined;
+    if (isLeft) this.#apps.leave(name, runner);
+    runner.restore(record, estate);
+    if (isLeft) return void this.#end(name, runner);
+    const { status, size } = runner.app;
+    const wanted = sizeFor(runner.options.instances, usableCpus().count, size);
+    if (status === "running" && wanted !== size) runner.resize(wanted);
+  }
+
+  #create(options: AppOptions, environment: Environment): AppRunner {
     const runner = new AppRunner(options, {
       emit: (event, ...args) => {
         if (event === "worker:exit") this.#sweeper.soon();
@@ -94,8 +116,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         this.bus.hear(event, ...args);
         (this.emit as (event: string, ...rest: unknown[]) => boolean)(event, ...args);
       },
-      ...this.#places,
-      marker: this.#marker,
+      ...{ ...this.#places, ...this.#continuity },
       pulse: this.#pulse,
       bus: this.bus,
       metrics: this.#metrics.store,
@@ -104,17 +125,20 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       environment,
     });
     this.#firstWorkerId += IDS_PER_APP;
-    this.#runners.set(name, runner);
+    return runner;
   }
 
   /** Stops the app and forgets it; its name is free when this resolves. */
   async remove(name: string): Promise<void> {
-    const runner = this.#runner({ app: name });
-    // Unknown at once, so that nobody starts it meanwhile; stopped with the others all the same.
-    this.#runners.delete(name);
-    this.#leaving.set(name, runner);
+    const runner = this.#apps.one({ app: name });
+    // Unknown at once, so that nobody starts it meanwhile.
+    this.#apps.leave(name, runner);
+    await this.#end(name, runner);
+  }
+
+  async #end(name: string, runner: AppRunner): Promise<void> {
     await stopApp(runner);
-    this.#leaving.delete(name);
+    this.#apps.gone(name);
     this.#metrics.store.forget(name);
     this.bus.forget(name);
     this.#sweeper.sweep("left");
@@ -125,7 +149,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
    * started from now on: `reload`, `restart` or `scale` an app that runs after it.
    */
   configure(options: AppOptions, environment: Environment = null): void {
-    const runner = this.#runner({ app: options.name });
+    const runner = this.#apps.one({ app: options.name });
     runner.reconfigure(options, environment);
     if (runner.app.status === "running") return;
     const now = runner.app.status === "idle" ? null : runner.app.size;
@@ -138,27 +162,16 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
    * HF_DEPENDENCY_FAILED); the other apps go on.
    */
   async start(target: AppTarget = {}): Promise<void> {
-    if (target.app !== undefined) return startApp(this.#runner(target), target);
-    const own = [...this.#runners.values()].filter(({ options }) => options.autostart);
-    for (const { options } of own) this.#toStart.add(options.name);
+    if (target.app !== undefined) return startApp(this.#apps.one(target), target);
     const opened = Promise.all([this.admin.open(), this.bus.remote.open()]);
-    const failures = await startInOrder(
-      own.map(({ options }) => options.name),
-      (app) => this.#runner({ app }).options.dependsOn,
-      (app, dependency) => {
-        const start = () => startApp(this.#runner({ app }), target);
-        return startInTurn(app, dependency, this.#toStart.delete(app) ? start : null);
-      },
-      (failure) => failure !== null,
+    await startAll(this.#apps, this.#toStart, (runner) => startApp(runner, target)).finally(
+      () => opened,
     );
-    await opened;
-    const first = failures.find((failure) => failure !== null);
-    if (first) throw first;
   }
 
   /** Drains and stops every app, or one; resolves when no process is left. May be called at any time, twice too. */
   async stop(target: AppTarget = {}): Promise<void> {
-    const chosen = target.app === undefined ? this.#all() : [this.#runner(target)];
+    const chosen = target.app === undefined ? this.#apps.all() : [this.#apps.one(target)];
     if (target.app === undefined) {
       this.admin.stopping();
       this.emit("stopping");
@@ -171,59 +184,59 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** Cuts short a stop under way: connections that still drain have this many milliseconds. Default 1000. */
   hurry(withinMs = 1000): void {
-    for (const runner of this.#all()) runner.dispatch({ type: "hurry", withinMs });
+    for (const runner of this.#apps.all()) runner.dispatch({ type: "hurry", withinMs });
   }
 
   /** SIGKILL to every worker now. */
   kill(): void {
-    for (const runner of this.#all()) runner.dispatch({ type: "kill" });
+    for (const runner of this.#apps.all()) runner.dispatch({ type: "kill" });
   }
 
   /** Replaces all workers without losing a request; resolves with the new generation. See `reloadApp`. */
   async reload(target: AppTarget = {}): Promise<number> {
-    return reloadApp(this.#runner(target), target);
+    return reloadApp(this.#apps.one(target), target);
   }
 
   /** Drains workers and starts new ones in their place, without overlap. `slots`: default all. */
   async restart(target: AppTarget & { readonly slots?: readonly number[] } = {}): Promise<void> {
-    return restartApp(this.#runner(target), target.slots ?? "all", target);
+    return restartApp(this.#apps.one(target), target.slots ?? "all", target);
   }
 
   /** Changes the number of workers, to a fixed one or a range, as in the options. */
   async scale(instances: InstancesInput, target: AppTarget = {}): Promise<void> {
-    return scaleApp(this.#runner(target), instances, target);
+    return scaleApp(this.#apps.one(target), instances, target);
   }
 
   /** The options an app runs with, and what it inherits. */
   configuration(name: string): { options: AppOptions; environment: Environment } {
-    const { options, environment } = this.#runner({ app: name });
+    const { options, environment } = this.#apps.one({ app: name });
     return { options, environment };
   }
 
   /** What runs now of one app. */
   statusOf(name: string): AppStatus {
-    return statusOf(this.#runner({ app: name }));
+    return statusOf(this.#apps.one({ app: name }));
   }
 
   /** The file an app's stable generation was started from; null while it has never been started. */
   fileOf(name: string): string | null {
-    const { launches, app } = this.#runner({ app: name });
+    const { launches, app } = this.#apps.one({ app: name });
     return launches.get(app.stable)?.script ?? null;
   }
 
   /** Resolves when the app has a ready worker in every slot, or is stopped. Rejects with HF_ABORTED. */
   async until(state: "ready" | "stopped", target: AppTarget): Promise<void> {
-    return untilApp(this.#runner(target), state, target);
+    return untilApp(this.#apps.one(target), state, target);
   }
 
   /** Sends a signal to the workers of some slots; gives the pids it was sent to. */
   signal(name: string, slots: readonly number[] | "all", signal: NodeJS.Signals): number[] {
-    return signalApp(this.#runner({ app: name }), slots, signal);
+    return signalApp(this.#apps.one({ app: name }), slots, signal);
   }
 
   /** What runs now, app by app. */
   status(): readonly AppStatus[] {
-    return [...this.#runners.values()].map(statusOf);
+    return this.#apps.known().map(statusOf);
   }
 
   /** Metrics of all apps, as Prometheus text or, where `accept` asks for it, OpenMetrics. Waits for no worker. */
@@ -233,18 +246,5 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  #all(): readonly AppRunner[] {
-    return [...this.#runners.values(), ...this.#leaving.values()];
-  }
-
-  #runner({ app }: AppTarget): AppRunner {
-    const known = [...this.#runners.keys()];
-    const only = known.length === 1 ? known[0] : undefined;
-    const name = app ?? only ?? "";
-    const runner = this.#runners.get(name);
-    if (!runner) throw new HoldfastError("HF_NO_SUCH_APP", { app: name, known });
-    return runner;
   }
 }

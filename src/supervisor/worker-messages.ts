@@ -7,8 +7,8 @@ import { HoldfastError } from "../errors.ts";
 import type { AgentMessage, ListenRequest } from "../link/agent-messages.ts";
 import { holderOfPath, holderOfPort, programOf } from "../system/proc.ts";
 import type { AppRunner } from "./app-runner.ts";
-import { addressOf } from "./listeners.ts";
 import type { Handle } from "./node-internals.ts";
+import { addressOf } from "./shards.ts";
 
 /** What a worker wrote before its end is kept to this length. */
 const LONGEST_TEXT = 4000;
@@ -27,16 +27,13 @@ export function hearWorker(
     case "listen":
       return hearListen(runner, id, message.seq, message.request);
     case "listening":
-      runner.health.met(id);
-      runner.dispatch({ type: "worker-listening", worker: id });
-      return runner.gatekeeper.tell();
+    case "ready":
+    case "released":
+      return hearPhase(runner, id, message.t);
     case "close":
       // A worker that is leaving closes its servers; its siblings and its successor still need them.
       if (isHolding(worker)) runner.listeners.close(id, message.key);
       return;
-    case "ready":
-      runner.health.met(id);
-      return runner.dispatch({ type: "worker-ready", worker: id });
     case "probe":
       running.probe = String(message.result).slice(0, LONGEST_TEXT);
       return;
@@ -59,9 +56,16 @@ export function hearWorker(
       return hearMetrics(runner, worker, message);
     case "health":
       return runner.health.probed(id, message.fault);
-    case "released":
-      return runner.dispatch({ type: "worker-released", worker: id });
+    case "shard":
+    case "kept":
+      return runner.listeners.restored.answered(id, message.key, message.shard, handle);
   }
+}
+
+function hearPhase(runner: AppRunner, id: number, what: "listening" | "ready" | "released"): void {
+  if (what !== "released") runner.health.met(id);
+  runner.dispatch({ type: `worker-${what}`, worker: id });
+  if (what === "listening") runner.gatekeeper.tell();
 }
 
 /** Of an app that is not to be measured nothing is kept. */
@@ -86,10 +90,14 @@ function hearTraffic(
   switch (message.t) {
     case "load":
       return gatekeeper.heard(id, message.open, message.taken);
-    case "pass":
-      workers.get(id)?.process.send({ t: "passed" });
-      if (handle) gatekeeper.pass(id, message.key, handle, message.to);
+    case "pass": {
+      const passed = message.id;
+      const given = (): void => workers.get(id)?.process.send({ t: "given", id: passed });
+      workers.get(id)?.process.send({ t: "passed", id: passed });
+      if (handle) gatekeeper.pass(id, message.key, handle, message.to, given);
+      else given();
       return;
+    }
     case "hand":
       return runner.peers.hand(id, message, handle);
     case "accept":
@@ -163,7 +171,8 @@ function explain(request: ListenRequest, errno: number): Error {
   return new HoldfastError("HF_PORT_IN_USE", { address, holder: text });
 }
 
-function isListenRequest(request: unknown): request is ListenRequest {
+/** What a worker asks for, if it can be believed. */
+export function isListenRequest(request: unknown): request is ListenRequest {
   const { key, address, port, addressType, flags } = (request ?? {}) as Record<string, unknown>;
   const isPath = addressType === -1 && port === -1 && typeof address === "string";
   const isPort = (addressType === 4 || addressType === 6) && Number(port) >= 0;

@@ -1,8 +1,10 @@
 /** How a worker comes to be, and how its app hears of what becomes of it. */
 
+import { randomBytes } from "node:crypto";
 import { HEALTH_DEFAULTS } from "../config/health.ts";
 import { METRICS_DEFAULTS } from "../config/observe.ts";
 import type { Worker } from "../core/worker.ts";
+import type { HomeSettings } from "../link/adoption.ts";
 import type { BusSettings, StickySettings } from "../link/agent-messages.ts";
 import type { Outlets } from "../logs/outlet.ts";
 import type { AppRunner } from "./app-runner.ts";
@@ -15,6 +17,7 @@ import { hearWorker, lacksAddress } from "./worker-messages.ts";
 
 /** A channel that closes is usually a process that ends: its exit gets this long to be the news. */
 const EXIT_AFTER_DISCONNECT_MS = 500;
+const TOKEN_BYTES = 16;
 
 /** What a worker's process gets of the supervisor around it. */
 export interface Surroundings {
@@ -22,6 +25,8 @@ export interface Surroundings {
   readonly marker: string;
   readonly priority: Priority;
   readonly bus: Bus;
+  /** Where workers find the next supervisor; null: they end with this one. */
+  readonly adoption: { readonly path: string } | null;
 }
 
 interface Prepared {
@@ -48,6 +53,7 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     countRequests: options.metrics !== null || options.maxRequests !== null,
     sticky,
     bus,
+    home: homeOf(options.name, around),
     metrics: { ...(options.metrics ?? METRICS_DEFAULTS), collect: options.metrics !== null },
   };
   const outlet = around.outlets(options, slot);
@@ -55,10 +61,18 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
   const process = around.priority.asStarted(() =>
     spawnWorker(launch, settings, around.marker, outlet.stdio, listener),
   );
-  runner.workers.set(id, new RunningWorker(process, outlet.started(process)));
+  const token = settings.home?.token ?? null;
+  runner.workers.set(id, new RunningWorker(process, outlet.started(process), token));
 }
 
-function listenerOf(runner: AppRunner, id: number, bus: Bus): WorkerListener {
+/** Whoever knows the token is that worker: each has its own. */
+function homeOf(app: string, { adoption }: Surroundings): HomeSettings | null {
+  if (!adoption) return null;
+  return { socket: adoption.path, token: randomBytes(TOKEN_BYTES).toString("base64url"), app };
+}
+
+/** How a worker's app hears of it, by whatever channel. */
+export function listenerOf(runner: AppRunner, id: number, bus: Bus): WorkerListener {
   let isGone = false;
   return {
     message: (message, handle) => hearWorker(runner, id, message, handle),

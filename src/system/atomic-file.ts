@@ -29,6 +29,20 @@ export function replaceFile(path: string, text: string, keep?: string): void {
   syncFolder(dirname(path));
 }
 
+/**
+ * The same without waiting for the disk: whole for every process that reads it, and after a power loss perhaps
+ * empty, or the one of before. Throws what the system says.
+ */
+export function swapFile(path: string, text: string): void {
+  const aside = writeAside(path, text, false);
+  try {
+    renameSync(aside, path);
+  } catch (error) {
+    remove(aside);
+    throw error;
+  }
+}
+
 /** Creates the file with its whole content; false when there is one already. Throws what the system says. */
 export function createFile(path: string, text: string): boolean {
   const aside = writeAside(path, text);
@@ -43,12 +57,12 @@ export function createFile(path: string, text: string): boolean {
   }
 }
 
-function writeAside(path: string, text: string): string {
+function writeAside(path: string, text: string, isSynced = true): string {
   const aside = `${path}.${process.pid}.tmp`;
   const descriptor = openSync(aside, "w", OWNER_ONLY);
   try {
     writeFileSync(descriptor, text);
-    fsyncSync(descriptor);
+    if (isSynced) fsyncSync(descriptor);
   } catch (error) {
     remove(aside);
     throw error;

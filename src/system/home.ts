@@ -11,6 +11,10 @@ export interface Home {
   readonly pidFile: string;
   readonly stateFile: string;
   readonly supervisorLog: string;
+  /** Where workers whose supervisor died find the next one. */
+  readonly adoptSocket: string;
+  /** What runs now, for the supervisor that comes next. */
+  readonly roster: string;
   /** Sockets of workers, while they run. */
   readonly run: string;
   /** Holds a folder for each app. */
@@ -30,6 +34,8 @@ export function homeAt(asked: string | undefined, env: NodeJS.ProcessEnv): Home 
     pidFile: join(directory, "supervisor.pid"),
     stateFile: join(directory, "state.json"),
     supervisorLog: join(directory, "supervisor.log"),
+    adoptSocket: join(directory, "adopt.sock"),
+    roster: join(directory, "roster"),
     run: join(directory, "run"),
     logs: join(directory, "logs"),
     queues: join(directory, "queues"),

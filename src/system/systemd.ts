@@ -20,24 +20,35 @@ export interface NotifySettings {
  * process as the main one, which it may have become by taking over.
  */
 export function notifySystemd(state: string, settings: NotifySettings = {}): void {
+  void notify(state, settings);
+}
+
+/** Resolves when the message is out, or cannot be sent. */
+function notify(state: string, settings: NotifySettings): Promise<void> {
   const { env = process.env, onFault = (reason) => process.emitWarning(reason) } = settings;
   const { NOTIFY_SOCKET, PATH } = env;
-  if (!NOTIFY_SOCKET) return;
-  const child = spawn("systemd-notify", argumentsFor(state), {
-    stdio: "ignore",
-    env: { NOTIFY_SOCKET, PATH: PATH ?? "/usr/bin:/bin" },
+  if (!NOTIFY_SOCKET) return Promise.resolve();
+  return new Promise((resolve) => {
+    const child = spawn("systemd-notify", argumentsFor(state), {
+      stdio: "ignore",
+      env: { NOTIFY_SOCKET, PATH: PATH ?? "/usr/bin:/bin" },
+    });
+    child.once("error", ({ message }) => {
+      onFault(`systemd-notify cannot be run: ${message}`);
+      resolve();
+    });
+    child.once("exit", (code) => {
+      if (code) onFault(`systemd-notify ${state} ended with status ${code}`);
+      resolve();
+    });
+    child.unref();
   });
-  child.once("error", ({ message }) => onFault(`systemd-notify cannot be run: ${message}`));
-  child.once("exit", (code) => {
-    if (code) onFault(`systemd-notify ${state} ended with status ${code}`);
-  });
-  child.unref();
 }
 
 /** `--stopping` is known to systemd-notify since 253 only; the variable to all. */
 function argumentsFor(state: string): string[] {
   if (state === "--stopping") return ["STOPPING=1"];
-  return state === "--ready" ? ["--ready", `--pid=${process.pid}`] : [state];
+  return state === "--ready" ? ["--ready", `--pid=${process.pid}`] : state.split(" ");
 }
 
 /**
@@ -58,8 +69,12 @@ export interface ServiceManager {
   /** Also starts the watchdog's pings: they come from the event loop, and stop when it hangs. */
   ready(): void;
   stopping(): void;
+  /** That process is the main one from now on. Resolves when that is said, or could not be. */
+  succeededBy(pid: number): Promise<void>;
   /** No more pings. */
   close(): void;
+  /** What systemd reaches this process by: for the process that is to take its place. */
+  readonly variables: Environment;
 }
 
 /**
@@ -71,24 +86,43 @@ export function serviceManager(
   onFault: (reason: string) => void,
 ): ServiceManager {
   const own = { ...env };
+  const variables = variablesFor(own);
   for (const name of OWN_VARIABLES) delete env[name];
   const tell = (state: string): void => notifySystemd(state, { env: own, onFault });
   const intervalMs = watchdogIntervalMs(own);
+  // Said again with each ping: systemd may have been about to start another one when this one took over, and deaf.
+  const alive = `READY=1 MAINPID=${process.pid} WATCHDOG=1`;
   let pings: NodeJS.Timeout | null = null;
   let isStopping = false;
+  const close = (): void => {
+    if (pings) clearInterval(pings);
+  };
   return {
     ready() {
       tell("--ready");
       if (intervalMs === null || pings !== null) return;
-      pings = setInterval(() => tell("WATCHDOG=1"), intervalMs);
+      pings = setInterval(() => tell(isStopping ? "WATCHDOG=1" : alive), intervalMs);
       pings.unref();
     },
     stopping() {
       if (!isStopping) tell("--stopping");
       isStopping = true;
     },
-    close() {
-      if (pings) clearInterval(pings);
+    // Who is no service of systemd's has no socket, and nothing is said.
+    succeededBy(pid) {
+      close();
+      return notify(`MAINPID=${pid}`, { env: own, onFault });
     },
+    close,
+    variables,
+  };
+}
+
+/** A watchdog that waits for this process waits for the next one in its place. */
+function variablesFor({ NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID }: Environment): Environment {
+  const isOurs = !WATCHDOG_PID || Number(WATCHDOG_PID) === process.pid;
+  return {
+    ...(NOTIFY_SOCKET ? { NOTIFY_SOCKET } : {}),
+    ...(WATCHDOG_USEC && isOurs ? { WATCHDOG_USEC } : {}),
   };
 }

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { HEALTH_DEFAULTS } from "../../src/config/health.ts";
 import { METRICS_DEFAULTS } from "../../src/config/observe.ts";
 import type { WorkerStats } from "../../src/core/stats.ts";
@@ -29,6 +30,21 @@ export interface AloneOptions {
   readonly nodeArgs?: readonly string[];
 }
 
+function closed(stream: Readable | null): Promise<unknown[]> {
+  return stream ? once(stream, "close") : Promise.resolve([]);
+}
+
+/** What an agent is told, where nothing else is said. */
+export function settingsOf(settings: Partial<AgentSettings>): AgentSettings {
+  return {
+    ...{ worker: 1, slot: 0, generation: 0, probe: null, shutdownMessage: false },
+    ...{ health: HEALTH_DEFAULTS, hangTimeoutMs: null, sticky: null, bus: null, home: null },
+    countRequests: true,
+    metrics: { ...METRICS_DEFAULTS, collect: true },
+    ...settings,
+  };
+}
+
 export class Alone implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly exited: Promise<unknown[]>;
@@ -43,13 +59,7 @@ export class Alone implements AsyncDisposable {
 
   /** Runs a fixture app. */
   constructor(app: string, { settings = {}, env = {}, nodeArgs = [] }: AloneOptions = {}) {
-    const all: AgentSettings = {
-      ...{ worker: 1, slot: 0, generation: 0, probe: null, shutdownMessage: false },
-      ...{ health: HEALTH_DEFAULTS, hangTimeoutMs: null, sticky: null, bus: null },
-      countRequests: true,
-      metrics: { ...METRICS_DEFAULTS, collect: true },
-      ...settings,
-    };
+    const all = settingsOf(settings);
     this.child = spawn(process.execPath, [...nodeArgs, "--require", AGENT, fixture(app)], {
       env: {
         ...{ PATH: process.env.PATH, NODE_UNIQUE_ID: "1", HOLDFAST_AGENT: JSON.stringify(all) },
@@ -71,7 +81,10 @@ export class Alone implements AsyncDisposable {
         if (message.t === "listening") this.send({ t: "activate" });
       },
     );
-    this.exited = once(this.child, "close");
+    const { child } = this;
+    // Not its "close": that one never comes once this process has closed the channel.
+    const over = [once(child, "exit"), ...[child.stdout, child.stderr].map(closed)];
+    this.exited = Promise.all(over).then(([exit]) => exit as unknown[]);
   }
 
   /** Waits until it serves. */

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Check, Facts } from "../../src/cli/doctor/facts.ts";
-import { gather } from "../../src/cli/doctor/gather.ts";
+import { gather, isForeground } from "../../src/cli/doctor/gather.ts";
 import { judge } from "../../src/cli/doctor/judge.ts";
 import { renderChecks } from "../../src/cli/doctor/render.ts";
 import { systemdUnit } from "../../src/cli/startup/systemd-unit.ts";
@@ -37,8 +37,13 @@ const well: Facts = {
   nodeOptions: "",
   services: [],
   supervisor: { type: "none" },
+  runsForeground: false,
 };
-const answers = { type: "answers", pid: 7, version: "1.0.0", node: "24.1.0" } as const;
+const heir = { wanted: true, pid: 8, memoryBytes: 20 * 1024 ** 2 };
+const answers = {
+  type: "answers",
+  ...{ pid: 7, version: "1.0.0", node: "24.1.0", heir, takeovers: 0 },
+} as const;
 const program = (path: string, exists: boolean) => ({ path, exists });
 
 describe("judge", () => {
@@ -164,6 +169,31 @@ describe("judge", () => {
       "warn",
       "v22.0.0",
     ],
+    ["an heir", { supervisor: { ...answers, takeovers: 2 } }, "heir", "ok", "20 MiB"],
+    ["that there is nobody to have one", {}, "heir", "ok", "no supervisor"],
+    ["process 1", { supervisor: { ...answers, pid: 1 } }, "heir", "ok", "restart policy"],
+    ["a container's own supervisor", { runsForeground: true }, "heir", "ok", "restart policy"],
+    [
+      "an heir that is not wanted",
+      { supervisor: { ...answers, heir: { ...heir, wanted: false, pid: null } } },
+      "heir",
+      "warn",
+      "`heir: false`",
+    ],
+    [
+      "an heir that does not start",
+      { supervisor: { ...answers, heir: { ...heir, pid: null } } },
+      "heir",
+      "fail",
+      "there is none",
+    ],
+    [
+      "a version without heirs",
+      { supervisor: { ...answers, heir: null } },
+      "heir",
+      "warn",
+      "Holdfast 1.0.0 has none",
+    ],
     [
       "a supervisor that is silent",
       { supervisor: { type: "fault", message: "silent", remedy: "look" } },
@@ -176,6 +206,17 @@ describe("judge", () => {
     expect(found).toMatchObject({ status, what: expect.stringContaining(text) });
     expect(found?.fix === null).toBe(status === "ok");
   });
+
+  it.each([
+    ["/usr/bin/node\0/app/node_modules/.bin/holdfast\0run\0server.js\0", true],
+    ["sh\0-c\0...\0holdfast-init\0/usr/bin/node\0/app/dist/bin/holdfast.cjs\0run\0x.js\0", true],
+    ["tini\0--\0holdfast\0run\0x.js\0", true],
+    ["/sbin/init\0", false],
+    ["node\0holdfast.cjs\0supervisor\0", false],
+    ["", false],
+  ])("knows whether %j is the foreground supervisor", (commandLine, isIt) =>
+    expect(isForeground(commandLine)).toBe(isIt),
+  );
 
   it("is shown a line each with what to do, and harmlessly", () => {
     const checks: Check[] = [
@@ -224,6 +265,12 @@ describe("holdfast doctor", () => {
       expect.stringContaining(`pid ${pid} answers`),
     ]);
     expect(of("memory")?.what).toContain("for each of 1 workers");
+    await until(async () => (await checksOf(house)).of("heir")?.status === "ok", {
+      what: "the heir",
+    });
+    await house.ok(["start", fixture("puppet.mjs"), "-n", "other", "-i", "1", "--no-heir"]);
+    expect((await checksOf(house)).of("heir")).toMatchObject({ status: "warn" });
+    expect((await house.overview()).supervisor.heir).toEqual({ wanted: false, pid: null });
     chmodSync(house.home, 0o755);
     expect((await checksOf(house)).of("home")?.status).toBe("warn");
     expect((await house.run(["doctor"])).stdout).toMatch(/^! warn {2}home /m);
@@ -231,13 +278,15 @@ describe("holdfast doctor", () => {
 
   it("finds what a killed supervisor has left", async () => {
     await using house = new House();
-    await house.ok(["start", fixture("puppet.mjs"), "-i", "1"]);
+    await house.ok(["start", fixture("puppet.mjs"), "-i", "1", "--no-heir"]);
     const { pid } = (await house.overview()).supervisor;
     process.kill(pid, "SIGKILL");
     await until(
       async () => (await checksOf(house)).of("leftovers")?.what.includes("pid file and socket"),
       { what: "the leftovers" },
     );
+    // The workers serve on, until somebody has them again.
+    await house.ok(["resurrect"]);
   });
 
   it("finds a home that cannot be used, and options that hurt; exit status 1", async () => {

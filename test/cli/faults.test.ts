@@ -102,12 +102,13 @@ describe("a home that is not as it should be", () => {
 });
 
 describe("a supervisor that is not as it should be", () => {
-  it("killed: its socket and claim are recognised as stale", async () => {
+  it("killed with all that is its: its socket and claim are recognised as stale", async () => {
     await using house = new House();
-    await house.ok(["start", PUPPET, "-n", "api", "-i", "1"]);
-    const { supervisor } = await house.overview();
-    process.kill(supervisor.pid, "SIGKILL");
-    await until(() => !existsSync(`/proc/${supervisor.pid}`), { what: "its end" });
+    await house.ok(["start", PUPPET, "-n", "api", "-i", "1", "--no-heir"]);
+    const { supervisor, apps } = await house.overview();
+    const pids = [supervisor.pid, ...apps.flatMap(({ workers }) => workers.map(({ pid }) => pid))];
+    for (const pid of pids) process.kill(Number(pid), "SIGKILL");
+    await until(() => !pids.some((pid) => existsSync(`/proc/${pid}`)), { what: "their end" });
     expect(existsSync(join(house.home, "control.sock"))).toBe(true);
     expect((await house.ok(["list"])).stderr).toContain("no supervisor runs");
     await house.ok(["start", PUPPET, "-n", "b", "-i", "1"]);

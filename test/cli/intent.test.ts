@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { connectControl } from "../../src/link/control-client.ts";
 import { fixture } from "../support/holdfast.ts";
 import { House } from "../support/house.ts";
-import { fdCount } from "../support/processes.ts";
+import { fdCount, isAlive } from "../support/processes.ts";
 import { until } from "../support/until.ts";
 
 const PUPPET = fixture("puppet.mjs");
@@ -54,10 +54,13 @@ async function keepBusy(house: House, name: string): Promise<Disposable> {
   return { [Symbol.dispose]: () => dropped.abort() };
 }
 
+/** With all that would go on without it: what is left is what is written down. */
 async function kill(house: House): Promise<void> {
-  const { pid } = (await house.overview()).supervisor;
-  process.kill(pid, "SIGKILL");
-  await until(() => !existsSync(`/proc/${pid}`), { what: "the supervisor's end" });
+  const { supervisor, apps } = await house.overview();
+  const workers = apps.flatMap((app) => app.workers.map(({ pid }) => pid));
+  const pids = [supervisor.heir.pid, supervisor.pid, ...workers].filter((pid) => pid !== null);
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  await until(() => !pids.some(isAlive), { what: "the end of all" });
 }
 
 describe("a supervisor that is killed while it is at it", () => {
@@ -94,7 +97,7 @@ describe("a supervisor that is killed while it is at it", () => {
     await until(async () => (await appOf(house, "wide")).ready === 2, { what: "two workers" });
     const { apps } = await house.overview();
     expect(apps.map(({ name, status }) => [name, status])).toEqual([
-      ["halted", "idle"],
+      ["halted", "stopped"],
       ["wide", "running"],
       ["fresh", "running"],
       ["other", "running"],

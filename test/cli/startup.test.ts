@@ -115,10 +115,13 @@ describe("a unit", () => {
     const wanted = [
       "Type=notify",
       "NotifyAccess=all",
+      "ExitType=cgroup",
+      "SuccessExitStatus=1 70 SIGKILL SIGABRT SIGSEGV SIGBUS SIGILL SIGTRAP",
       "Restart=always",
       "KillMode=mixed",
       "TimeoutStopSec=91s",
       "WatchdogSec=30000ms",
+      "TimeoutAbortSec=5s",
       "LimitNOFILE=524288",
       "LimitNICE=-5",
       "OOMPolicy=continue",
@@ -469,6 +472,10 @@ describe.skipIf(!has("systemd-notify") || !has("python3"))("a supervisor that is
       expect(heard.find((line) => line.includes("READY=1"))).toContain(`MAINPID=${supervisor.pid}`);
       const pings = () => heard.filter((line) => line.includes("WATCHDOG=1")).length;
       await until(() => pings() >= 3, { what: "three pings" });
+      const ping = heard.find((line) => line.includes("WATCHDOG=1"));
+      expect(ping?.split(" ").sort()).toEqual(
+        expect.arrayContaining([`MAINPID=${supervisor.pid}`, "READY=1", "WATCHDOG=1"]),
+      );
       const ended = once(supervisor, "exit");
       supervisor.kill("SIGTERM");
       expect(await ended).toEqual([0, null]);
@@ -476,6 +483,40 @@ describe.skipIf(!has("systemd-notify") || !has("python3"))("a supervisor that is
       expect(log.filter((line) => line.includes("systemd-notify"))).toEqual([]);
     } finally {
       supervisor.kill("SIGKILL");
+      receiver.kill();
+      await once(receiver, "exit");
+    }
+  });
+
+  it("names the next main process before it ends for an upgrade, and that one goes on with the pings", async () => {
+    await using house = new House();
+    const socket = join(house.root, "notify.sock");
+    const receiver = spawn("python3", ["-c", RECEIVER, socket], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const heard = linesOf(receiver);
+    await until(() => heard.includes("bound"), { what: "the receiver" });
+    const env = { ...house.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: "400000" };
+    const supervisor = spawn(process.execPath, [CLI, "supervisor"], { env, stdio: "ignore" });
+    try {
+      await until(() => heard.some((line) => line.includes("READY=1")), { what: "READY=1" });
+      const ended = once(supervisor, "exit");
+      await house.ok(["upgrade"]);
+      await ended;
+      const { pid } = (await house.overview()).supervisor;
+      const named = heard.findIndex((line) => line.includes(`MAINPID=${pid}`));
+      const ready = (line: string): boolean => line.includes("READY=1") && line.includes(`${pid}`);
+      await until(() => heard.some(ready), { what: "the next one to be ready" });
+      expect(named).toBeGreaterThan(-1);
+      expect(heard.findIndex(ready)).toBeGreaterThan(named);
+      const said = heard.length;
+      await until(() => heard.slice(said).some((line) => line.includes("WATCHDOG=1")), {
+        what: "a ping",
+      });
+      expect(heard.filter((line) => line.includes("STOPPING=1"))).toEqual([]);
+    } finally {
+      supervisor.kill("SIGKILL");
+      await house.run(["shutdown"]);
       receiver.kill();
       await once(receiver, "exit");
     }

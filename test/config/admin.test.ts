@@ -11,6 +11,16 @@ const faultsOf = (input: unknown): string[] => {
   return parsed.ok ? [] : parsed.faults.map(({ path, message }) => `${path}: ${message}`);
 };
 
+describe("heir", () => {
+  const apps = [{ script: "a.js" }];
+  it("is said, or not, or wrongly", () => {
+    expect(parseSetup({ apps })).toMatchObject({ value: { heir: undefined } });
+    expect(parseSetup({ apps, heir: false })).toMatchObject({ value: { heir: false } });
+    expect(faultsOf({ apps, heir: "no" })).toEqual(['heir: received "no", expected true or false']);
+    expect(parseConfig({ apps, heir: true })).toMatchObject({ ok: true, notes: [] });
+  });
+});
+
 describe("admin", () => {
   it.each([
     [9464, { host: "127.0.0.1", port: 9464 }],

@@ -1,6 +1,6 @@
 /** What is said of a worker that was replaced: a sentence a person can act on. */
 import { describe, expect, it } from "vitest";
-import { describeExit, type Hang } from "../../src/core/exits.ts";
+import { classifyExit, describeExit, type Hang } from "../../src/core/exits.ts";
 import { newWorker, type Worker } from "../../src/core/worker.ts";
 
 const worker: Worker = {
@@ -18,6 +18,22 @@ const hang = (more: Partial<Hang>): Hang => ({
 });
 const said = (reason: Parameters<typeof describeExit>[1], more: object = {}, who = worker) =>
   describeExit(who, reason, { ...death, ...more }, 1000, "").replace("worker 3 (slot 1) ", "");
+
+describe("classifyExit", () => {
+  const untold = { ...death, signal: null };
+
+  it.each([
+    ["unknown", {}],
+    ["clean", { code: 0 }],
+    ["error", { code: 7 }],
+    ["uncaught", { uncaught: "Error: no database" }],
+    ["oom", { heapExhausted: true }],
+    ["stopped", { stopped: true }],
+    ["signal", { signal: "SIGKILL" }],
+    // Others of the control group may have been killed for want of memory.
+    ["unknown", { oomKilled: true }],
+  ])("%s: %j", (reason, more) => expect(classifyExit({ ...untold, ...more })).toBe(reason));
+});
 
 describe("describeExit", () => {
   it.each([
@@ -48,6 +64,12 @@ describe("describeExit", () => {
       { hang: hang({ silence: "stopped" }) },
       "was stopped (SIGSTOP) for 10 s, and was replaced",
     ],
+    [
+      "unknown",
+      { signal: null },
+      "ended, for a reason nobody was told (the supervisor that started it is gone)",
+    ],
+    ["stop", { signal: null }, "ended"],
     ["max_lifetime", {}, "was replaced because it had reached its maxLifetime"],
     ["max_requests", {}, "was replaced because it had answered its maxRequests"],
     ["memory_limit", {}, "used more memory than its limit, and was replaced"],
@@ -57,6 +79,13 @@ describe("describeExit", () => {
     const killed = { ...worker, killed: "memory_limit" as const };
     expect(said("memory_limit", {}, killed)).toBe(
       "used more memory than its hard limit, and was killed",
+    );
+  });
+
+  it("says when, of one whose end nobody was told", () => {
+    const young = { ...worker, readyAt: null, settled: false };
+    expect(said("unknown", { signal: null }, young)).toBe(
+      "ended, for a reason nobody was told (the supervisor that started it is gone), before it was ready",
     );
   });
 });

@@ -42,6 +42,7 @@ export class Stand {
   readonly plain = new Set<string>();
   readonly store = new MetricsStore({
     version: "1.2.3",
+    succession: () => ({ pid: 7, takeovers: 2 }),
     apps: () => [...this.apps.keys()].map((name) => this.#view(name)),
     clock: () => ({ now: this.now, wall: this.now + 1_700_000_000_000 }),
   });

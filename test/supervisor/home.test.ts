@@ -33,6 +33,7 @@ function app(name: string, more: object = {}): SavedApp {
     configFile: null,
     stopped: false,
     dormant: false,
+    trial: null,
   };
 }
 
@@ -128,10 +129,10 @@ describe("the state file", () => {
     const first = [app("api"), { ...app("mail", { env: { A: "1" } }), dormant: true }];
     const admin = { listen: { host: "::1", port: 9464 }, token: null, tokenFile: "/t" };
     saveState(home, first, { admin });
-    expect(loadState(home)).toEqual({ apps: first, admin, bus: null, notices: [] });
+    expect(loadState(home)).toEqual({ apps: first, admin, bus: null, heir: true, notices: [] });
     expect(statSync(home.stateFile).mode & 0o777).toBe(0o600);
-    saveState(home, []);
-    expect(loadState(home).apps).toEqual([]);
+    saveState(home, [], { heir: false });
+    expect(loadState(home)).toMatchObject({ apps: [], heir: false });
     expect(readFileSync(`${home.stateFile}.last-good`, "utf8")).toContain("mail");
   });
 

@@ -13,7 +13,7 @@ it("a dead process's socket file is replaced once, and not again for the second 
   const path = join(folder, "app.sock");
   const code = `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
   await once(spawn(process.execPath, ["-e", code], { stdio: "ignore" }), "exit");
-  const listeners = new Listeners({ attach: () => {}, detach: () => {} });
+  const listeners = new Listeners({ attach: () => {}, detach: () => {}, giveBack: () => {} });
   try {
     const request = { key: path, address: path, port: -1, addressType: -1, flags: 0, data: null };
     const bound = await Promise.all([1, 2, 3].map((worker) => listeners.open(worker, request, 3)));

@@ -22,7 +22,11 @@ const TRY = `
   const priority = new Priority();
   const isRaised = priority.raise();
   const said = priority.asStarted(() => spawnSync(process.execPath, ["-p", "os.getPriority()"]));
-  console.log(JSON.stringify([isRaised, getPriority() - own, Number(said.stdout) - own]));
+  const now = getPriority() - own;
+  const hurried = [];
+  await priority.whileRaised(async () => hurried.push(getPriority() - own));
+  hurried.push(getPriority() - own);
+  console.log(JSON.stringify([isRaised, now, Number(said.stdout) - own, ...hurried]));
 `;
 
 function tried(before: readonly string[]): unknown {
@@ -63,17 +67,17 @@ describe("the supervisor's priority", () => {
 
   it("is raised, and nobody's whom it spawns", (context) => {
     context.skip(!mayRaise, "needs to raise a priority: root or CAP_SYS_NICE");
-    expect(tried([])).toEqual([true, -5, 0]);
+    expect(tried([])).toEqual([true, -5, 0, -5, 0]);
   });
 
   it("stays as it is where the system does not allow more", (context) => {
     context.skip(mayRaise && !mayForgo, "needs setpriv, to do without CAP_SYS_NICE");
-    expect(tried(mayRaise ? FORGO : [])).toEqual([false, 0, 0]);
+    expect(tried(mayRaise ? FORGO : [])).toEqual([false, 0, 0, 0, 0]);
   });
 
   it("needs no more than the limit that the service has", (context) => {
     context.skip(!mayLimit, "needs prlimit and CAP_SYS_RESOURCE, to set RLIMIT_NICE");
     context.skip(!mayForgo, "needs setpriv, to do without CAP_SYS_NICE");
-    expect(tried([...LIMIT, ...FORGO])).toEqual([true, -5, 0]);
+    expect(tried([...LIMIT, ...FORGO])).toEqual([true, -5, 0, -5, 0]);
   });
 });

@@ -120,7 +120,7 @@ describe("a connection that is passed to a certain worker", () => {
       listens: () => true,
       tell: () => {},
       offer: (worker) => heard.push(`offered to ${worker}`),
-      take: (_worker, _key, _connection, failed) => failed(),
+      take: (_worker, _key, _connection, sent) => sent(false),
     });
     gatekeeper.accept([1, 2, 3]);
     gatekeeper.pass(1, "key", { fd: 1, close: () => {} }, 3);

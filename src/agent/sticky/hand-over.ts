@@ -132,6 +132,14 @@ export class HandOver {
     else this.#return(id);
   }
 
+  /** The supervisor is gone, and may have had some of them in its hands: the other workers know. */
+  lost(): void {
+    for (const { id, timer } of [...this.#pending.values()]) {
+      clearTimeout(timer);
+      this.#ask(id);
+    }
+  }
+
   #ask(id: string): void {
     const pending = this.#pending.get(id);
     if (!pending) return;

@@ -110,6 +110,11 @@ export class Sticky {
     this.#engine.leave(withinMs);
   }
 
+  /** The supervisor is gone. */
+  lost(): void {
+    this.#handOver.lost();
+  }
+
   /** The process must stay: sockets are on their way, or clients that poll have a session here. */
   isAwaited(): boolean {
     return this.#handOver.underWay > 0 || this.#engine.isAwaited();

@@ -9,6 +9,7 @@ import { adminAsked, applyAdmin } from "../admin.ts";
 import { callShown, timeoutOf } from "../call.ts";
 import { ensureSupervisor, findSupervisor, homeOf } from "../connect.ts";
 import { readEcosystem } from "../ecosystem.ts";
+import { applyHeir, heirAsked } from "../heir.ts";
 import { type Talk, talkOf, tellOutcomes } from "../outcomes.ts";
 import { applyBus, busAsked, keyVariables } from "../remote.ts";
 import { wantsColour } from "../render/colour.ts";
@@ -20,9 +21,9 @@ export async function applyCommand(
   word: string | undefined,
   flags: Record<string, unknown>,
 ): Promise<number> {
-  const { apps, admin, bus, file, notes } = await readEcosystem(word, flags);
+  const { apps, admin, bus, heir, file, notes } = await readEcosystem(word, flags);
   for (const { path, message } of notes) process.stderr.write(`note: ${path} ${message}\n`);
-  return applyOptions(apps, file, flags, { admin, bus });
+  return applyOptions(apps, file, flags, { admin, bus, heir });
 }
 
 /** Has the apps run. A supervisor is started when none does, except for a dry run. */
@@ -34,6 +35,7 @@ export async function applyOptions(
 ): Promise<number> {
   const admin = adminAsked(flags, written.admin);
   const bus = busAsked(written.bus);
+  const heir = heirAsked(flags, written.heir);
   const talk = talkOf(flags);
   const home = homeOf(flags);
   const asked: Apply = {
@@ -50,13 +52,18 @@ export async function applyOptions(
   if (!client) {
     for (const { name } of apps) talk.say(`${name}: would be started (no supervisor runs yet)`);
     if (admin) talk.say(`admin server: would be on ${addressText(admin.listen)}`);
+    if (heir === false) talk.say("heir: would be off");
     if (bus) talk.say(`bus for other machines: would be on ${addressText(bus.listen)}`);
     return 0;
   }
   try {
     const { dryRun } = asked;
     const how = { dryRun, timeoutMs: timeoutOf(flags), talk };
-    const statuses = [await applyAdmin(client, admin, how), await applyBus(client, bus, how)];
+    const statuses = [
+      await applyAdmin(client, admin, how),
+      await applyBus(client, bus, how),
+      await applyHeir(client, heir, how),
+    ];
     const applied = await callShown(client, "apply", asked, flags);
     talk.data(applied);
     return tell(applied, asked, talk, flags) || (statuses.find((status) => status !== 0) ?? 0);

@@ -3,7 +3,7 @@
 import type { AppOverview, Overview } from "../../core/overview.ts";
 import { select } from "../../core/targets.ts";
 import { HoldfastError } from "../../errors.ts";
-import { findSupervisor, homeOf, needSupervisor } from "../connect.ts";
+import { findOrRescue, homeOf, needSupervisor } from "../connect.ts";
 import { wantsColour } from "../render/colour.ts";
 import type { ListFormat } from "../render/list.ts";
 
@@ -94,7 +94,7 @@ export async function envCommand(
 
 /** What runs, null where no supervisor does. */
 export async function look(flags: Record<string, unknown>): Promise<Overview | null> {
-  const client = await findSupervisor(homeOf(flags));
+  const client = await findOrRescue(homeOf(flags));
   if (!client) return null;
   try {
     return await client.call("overview", {}, { timeoutMs: await timeoutIn(flags) });

@@ -3,7 +3,7 @@
 import { HoldfastError, isExplained } from "../../errors.ts";
 import type { ControlClient } from "../../link/control-client.ts";
 import { callShown, timeoutOf } from "../call.ts";
-import { ensureSupervisor, findSupervisor, homeOf, needSupervisor } from "../connect.ts";
+import { ensureSupervisor, findOrRescue, homeOf, needSupervisor } from "../connect.ts";
 import { talkOf, tellOutcomes } from "../outcomes.ts";
 
 /** A command that waits in silence looks as if it hung. */
@@ -76,7 +76,8 @@ export async function eventsCommand(targets: readonly string[], flags: Flags): P
     } catch (error) {
       const code = isExplained(error) ? error.code : null;
       // Whoever watches has seen it all when the supervisor ends in order.
-      if (code === "HF_SHUTTING_DOWN") talkOf(flags).say("note: the supervisor has ended");
+      if (code === "HF_SHUTTING_DOWN" || code === "HF_HANDED_OVER")
+        talkOf(flags).say("note: the supervisor has ended");
       else if (code !== "HF_ABORTED") throw error;
     }
     return 0;
@@ -107,7 +108,7 @@ export async function resurrectCommand(flags: Flags): Promise<number> {
 
 /** Ends the supervisor and all apps; 0 also when none runs. */
 export async function shutdownCommand(flags: Flags): Promise<number> {
-  const client = await findSupervisor(homeOf(flags));
+  const client = await findOrRescue(homeOf(flags));
   if (!client) {
     talkOf(flags).say(`no supervisor runs in ${homeOf(flags).directory}`);
     return 0;

@@ -11,6 +11,7 @@ import { appInput } from "../app-input.ts";
 import { callShown, timeoutOf } from "../call.ts";
 import { ensureSupervisor, findSupervisor, homeOf } from "../connect.ts";
 import { isConfigFile } from "../ecosystem.ts";
+import { applyHeir, heirAsked } from "../heir.ts";
 import { talkOf, tellOutcomes } from "../outcomes.ts";
 import { applyCommand, applyOptions } from "./apply.ts";
 
@@ -47,9 +48,12 @@ async function startKnown(
     const talk = talkOf(flags);
     const asked = { dryRun: false, timeoutMs: timeoutOf(flags), talk };
     const done = await callShown(client, "start", { targets: words }, flags);
-    const status = await applyAdmin(client, adminAsked(flags, undefined), asked);
+    const statuses = [
+      await applyAdmin(client, adminAsked(flags, undefined), asked),
+      await applyHeir(client, heirAsked(flags, undefined), asked),
+    ];
     talk.data(done);
-    return tellOutcomes(done, talk) || status;
+    return tellOutcomes(done, talk) || (statuses.find((status) => status !== 0) ?? 0);
   } catch (error) {
     if ((error as { code?: string }).code === "HF_NO_SUCH_APP") return null;
     throw error;

@@ -25,6 +25,8 @@ export interface Facts {
   readonly nodeOptions: string;
   readonly services: readonly ServiceFacts[];
   readonly supervisor: SupervisorFacts;
+  /** Process 1 is `holdfast run`: this is inside its container. */
+  readonly runsForeground: boolean;
 }
 
 export interface HomeFacts {
@@ -58,8 +60,18 @@ export type SupervisorFacts =
       readonly pid: number;
       readonly version: string;
       readonly node: string;
+      /** Null for a supervisor that knows of no heirs. */
+      readonly heir: HeirFacts | null;
+      readonly takeovers: number;
     }
   | { readonly type: "fault"; readonly message: string; readonly remedy: string };
+
+export interface HeirFacts {
+  readonly wanted: boolean;
+  readonly pid: number | null;
+  /** Proportional set size; null where the system does not tell. */
+  readonly memoryBytes: number | null;
+}
 
 export interface Check {
   readonly name: string;

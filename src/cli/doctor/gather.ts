@@ -14,7 +14,7 @@ import { findSupervisor } from "../connect.ts";
 import { programsIn } from "../startup/programs.ts";
 import { MARKER } from "../startup/service.ts";
 import { version } from "../version.ts";
-import type { Facts, HomeFacts, ServiceFacts, SupervisorFacts } from "./facts.ts";
+import type { Facts, HeirFacts, HomeFacts, ServiceFacts, SupervisorFacts } from "./facts.ts";
 
 const ANSWER_WITHIN_MS = 5000;
 const UNITS = "/etc/systemd/system";
@@ -43,6 +43,7 @@ export async function gather({ home, env, units = UNITS }: Asked): Promise<Facts
     nodeOptions: env.NODE_OPTIONS ?? "",
     services: serviceFacts(units),
     supervisor,
+    runsForeground: isForeground(readText("/proc/1/cmdline") ?? ""),
   };
 }
 
@@ -54,8 +55,7 @@ async function askSupervisor(
     if (!client) return { supervisor: { type: "none" }, overview: null };
     try {
       const overview = await client.call("overview", {}, { timeoutMs: ANSWER_WITHIN_MS });
-      const { pid, version: theirs, node } = overview.supervisor;
-      return { supervisor: { type: "answers", pid, version: theirs, node }, overview };
+      return { supervisor: answering(overview.supervisor), overview };
     } finally {
       client.close();
     }
@@ -67,6 +67,24 @@ async function askSupervisor(
     const { message, remedy } = explained(error);
     return { supervisor: { type: "fault", message, remedy }, overview: null };
   }
+}
+
+/** One of an earlier version says nothing of heirs. */
+function answering(said: Overview["supervisor"]): SupervisorFacts {
+  const { pid, version: theirs, node, heir, takeovers = 0 } = said as Partial<typeof said>;
+  const facts = { pid: pid ?? 0, version: theirs ?? "unknown", node: node ?? "unknown", takeovers };
+  return { type: "answers", ...facts, heir: heir ? heirFacts(heir) : null };
+}
+
+function heirFacts({ wanted, pid }: Overview["supervisor"]["heir"]): HeirFacts {
+  const memory = pid === null ? null : readText(`/proc/${pid}/smaps_rollup`);
+  const kib = /^Pss:\s+(\d+) kB$/m.exec(memory ?? "")?.[1];
+  return { wanted, pid, memoryBytes: kib === undefined ? null : Number(kib) * 1024 };
+}
+
+/** Of a process's words, with a NUL behind each: `holdfast run`, also behind an init. */
+export function isForeground(commandLine: string): boolean {
+  return /(?:^|[/\0 ])holdfast(?:\.cjs)?[\0 ]run(?:[\0 ]|$)/.test(commandLine);
 }
 
 /** process.constrainedMemory() is 0, or more than there is, where nothing limits it. */

@@ -1,6 +1,7 @@
 /** What facts about a machine mean for a supervisor. Pure. */
 
 import type { Check, Facts } from "./facts.ts";
+import { judgeHeir } from "./judge-heir.ts";
 import { judgeHome, judgeLeftovers } from "./judge-home.ts";
 import { bytes, fail, ok, warn } from "./verdicts.ts";
 
@@ -35,6 +36,7 @@ export function judge(facts: Facts): readonly Check[] {
     judgeNodeOptions(facts),
     ...judgeServices(facts),
     judgeSupervisor(facts),
+    judgeHeir(facts),
   ];
 }
 
@@ -188,7 +190,7 @@ function judgeSupervisor({ supervisor, version, node }: Facts): Check {
   if (supervisor.type === "fault") return fail(name, supervisor.message, supervisor.remedy);
   const { pid, version: theirs, node: theirNode } = supervisor;
   const what = `pid ${pid} answers, Holdfast ${theirs} on Node ${theirNode}`;
-  const fix = "restart it when it suits: holdfast shutdown, holdfast resurrect";
+  const fix = "holdfast upgrade: the supervisor becomes this one, and no request is lost";
   if (theirs !== version) return warn(name, `${what}; this command is ${version}`, fix);
   if (theirNode.replace(/^v/, "") === node.replace(/^v/, "")) return ok(name, what);
   return warn(name, `${what}; this command runs on ${node}`, fix);

@@ -23,6 +23,14 @@ export function addMachine(program: Command, done: Done): void {
       const { shutdownCommand } = await import("../commands/operate.ts");
       done(await shutdownCommand(given(command)));
     });
+  withHome(program.command("upgrade"), "json", "how long it may take; the old one goes on after it")
+    .description(
+      "have this Holdfast become the supervisor; workers serve on, and no request is lost",
+    )
+    .action(async (_flags: unknown, command: Command) => {
+      const { upgradeCommand } = await import("../commands/upgrade.ts");
+      done(await upgradeCommand(given(command)));
+    });
   withHome(program.command("validate"))
     .description("check a configuration file and say what it would run")
     .argument("[file]", "default: the one in the working directory; - for standard input")

@@ -12,6 +12,9 @@ const METRICS = [
   "answer /metrics, /healthz and /readyz over HTTP there; 127.0.0.1 unless a host is given",
 ] as const;
 
+const HEIR = ["--heir", "have a standby process take over when the supervisor is killed"] as const;
+const NO_HEIR = ["--no-heir", "have none from now on"] as const;
+
 export function addRunning(program: Command, done: Done): void {
   program.commandsGroup("Run:");
   addRun(program, done);
@@ -62,6 +65,7 @@ function addStart(program: Command, done: Done): void {
   addFileOptions(start);
   addAppOptions(start);
   addMetrics(start).option("--no-metrics", "end the admin server");
+  addHeir(start);
 }
 
 function addTargets(program: Command, done: Done): void {
@@ -97,7 +101,7 @@ function addScale(program: Command, done: Done): void {
 }
 
 function addSupervisor(program: Command, done: Done): void {
-  program
+  const supervisor = program
     .command("supervisor")
     .description("run the background supervisor in the foreground, as a service manager wants it")
     .option("--home <directory>", "its folder; default HOLDFAST_HOME or ~/.holdfast")
@@ -109,10 +113,16 @@ function addSupervisor(program: Command, done: Done): void {
       const { supervisorCommand } = await import("../commands/supervisor.ts");
       done(await supervisorCommand(flags));
     });
+  addHeir(supervisor);
 }
 
 function addMetrics(command: Command): Command {
   return command.option(...METRICS);
+}
+
+/** Both: without the first commander would take it for given. */
+function addHeir(command: Command): void {
+  command.option(...HEIR).option(...NO_HEIR);
 }
 
 /** The options of an app, from the table. */

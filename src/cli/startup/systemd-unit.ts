@@ -31,6 +31,11 @@ function servicePart(service: Service): string {
 # Started is when the supervisor answers; it says so itself. "all", as systemd-notify says it for it.
 Type=notify
 NotifyAccess=all
+# A supervisor that is killed has an heir in the same control group, which takes over and says that it is the main
+# process now. So the service goes on until nothing is left (systemd 250; earlier ones start it anew at once).
+ExitType=cgroup
+# However the supervisor ended, its heir is no failure: after one, systemd stops a service on its next reload.
+SuccessExitStatus=1 70 SIGKILL SIGABRT SIGSEGV SIGBUS SIGILL SIGTRAP
 User=${specifiers(user)}${group === null ? "" : `\nGroup=${specifiers(group)}`}
 Environment=${assignment("PATH", path)}
 Environment=${assignment("HOLDFAST_HOME", home)}
@@ -53,7 +58,9 @@ OOMPolicy=continue`;
 function watchdog(watchdogMs: number | null): string {
   if (watchdogMs === null) return "# No WatchdogSec=: nobody looks after a supervisor that hangs.";
   return `# A supervisor whose event loop hangs for so long is killed and started anew.
-WatchdogSec=${watchdogMs}ms`;
+WatchdogSec=${watchdogMs}ms
+# All of it at once: what is left in the control group would hold that up for TimeoutStopSec= otherwise.
+TimeoutAbortSec=5s`;
 }
 
 function limits({ openFiles, lowPorts }: Service): string {

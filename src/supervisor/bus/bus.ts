@@ -29,7 +29,7 @@ import type { QueueSettings } from "./queue-keeper.ts";
 import { memberOf, Reception } from "./reception.ts";
 import { Relay } from "./relay.ts";
 import { Remote } from "./remote.ts";
-import { Roster, stateOf, type Worker } from "./roster.ts";
+import { Roster, stateOf, type Told, type Worker } from "./roster.ts";
 import { Router } from "./router.ts";
 import { Shares } from "./shares.ts";
 import { BusSockets } from "./sockets.ts";
@@ -61,7 +61,7 @@ export class Bus {
   readonly #faults: Faults;
   readonly #gate: Gate;
   readonly #port: BusPort;
-  readonly #roster = new Roster();
+  readonly roster = new Roster();
   readonly #reception: Reception;
   readonly #lifecycle: Lifecycle;
   readonly #sockets: BusSockets;
@@ -90,7 +90,7 @@ export class Bus {
     this.relay = new Relay(() => port.runners(), this.counts);
     this.#router = this.#newRouter();
     this.#desks = new AllDesks({
-      ...{ counts: this.counts, roster: this.#roster, faults: this.#faults },
+      ...{ counts: this.counts, roster: this.roster, faults: this.#faults },
       queues: () => port.queues?.() ?? {},
     });
     this.#sockets = new BusSockets({
@@ -99,14 +99,17 @@ export class Bus {
       fault: (error) => this.#faults.tell("socket", error),
     });
     this.#lifecycle = new Lifecycle({
-      ...{ roster: this.#roster, router: () => this.#router },
+      ...{ roster: this.roster, router: () => this.#router },
       isOver: () => this.#port.runners().every(({ app }) => OVER.includes(app.status)),
       over: () => void this.close(),
     });
     this.#reception = new Reception({
-      ...{ roster: this.#roster, version: this.#version },
+      ...{ roster: this.roster, version: this.#version },
       members: () => this.#router.clients.size,
-      intruder: (who) => this.#intruder(who),
+      intruder: (who) => {
+        this.counts.authFailures += 1;
+        this.#faults.tell("token", new HoldfastError("HF_BUS_TOKEN_WRONG", { who }));
+      },
     });
   }
 
@@ -129,14 +132,20 @@ export class Bus {
 
   /** What a worker about to start needs to come to the bus; null where there is no socket for it. */
   admit(worker: Worker, owner: Owner): BusSettings | null {
-    const token = this.#roster.admit(worker);
     const path = this.#sockets.pathFor(owner);
+    const token = this.roster.admit(worker, path);
     return path === null ? null : { path, token, app: worker.app };
+  }
+
+  /** A worker that another supervisor started: it comes back as it was told then. */
+  restore(worker: Worker, owner: Owner, told: Told): void {
+    this.roster.restore(worker, told);
+    this.#sockets.pathFor(owner, told.path);
   }
 
   /** The worker's process is gone, whoever may still hold its connection. */
   ended(worker: number): void {
-    const known = this.#roster.forget(worker);
+    const known = this.roster.forget(worker);
     this.#desks.ended(worker);
     if (!known) return;
     for (const client of [...known.clients]) {
@@ -234,13 +243,8 @@ export class Bus {
   #leave(client: Client): void {
     if (client.member === null) return;
     const { worker } = client.member;
-    if (worker !== null) this.#roster.find(worker)?.clients.delete(client);
+    if (worker !== null) this.roster.find(worker)?.clients.delete(client);
     this.#router.leave(client);
     this.#desks.left(client);
-  }
-
-  #intruder(who: string): void {
-    this.counts.authFailures += 1;
-    this.#faults.tell("token", new HoldfastError("HF_BUS_TOKEN_WRONG", { who }));
   }
 }

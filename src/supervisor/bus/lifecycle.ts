@@ -31,6 +31,7 @@ export class Lifecycle {
     this.#port = port;
     this.#ears = {
       "worker:start": (event) => this.#tell(event, "up"),
+      "worker:adopted": (event) => this.#adopted(event),
       "worker:ready": (event) => this.#turned(event, "ready"),
       "worker:drain": (event) => this.#turned(event, "draining", event.why),
       "worker:exit": (event) => {
@@ -58,6 +59,13 @@ export class Lifecycle {
       this.#newest.delete(subject);
       this.#port.router().lastValues.delete(subject);
     }
+  }
+
+  /** How it is with its slot is known again. */
+  #adopted(event: Event<"worker:adopted">): void {
+    const state = this.#port.roster.find(event.worker)?.state;
+    if (state === "ready" || state === "draining") this.#tell(event, state);
+    else if (state === "starting") this.#tell(event, "up");
   }
 
   #turned(

@@ -15,9 +15,14 @@ export interface Worker {
   readonly generation: number;
 }
 
-export interface KnownWorker extends Worker {
+export interface Told {
   readonly token: string;
+  /** The socket; null: there was none. */
+  readonly path: string | null;
   state: MemberState;
+}
+
+export interface KnownWorker extends Worker, Told {
   /** Its event loop stands: nothing more is given to it. */
   isHung: boolean;
   /** Its connections: most have one or none. */
@@ -29,12 +34,27 @@ export class Roster {
   /** Tokens of those that went last. */
   readonly #left = new Map<number, string>();
 
-  /** A worker is about to start; gives its token. */
-  admit(worker: Worker): string {
+  /** A worker is about to start, and is told of the bus's socket; gives its token. */
+  admit(worker: Worker, path: string | null = null): string {
     const token = randomBytes(TOKEN_BYTES).toString("base64url");
-    const fresh = { token, state: "starting", isHung: false, clients: new Set<Client>() } as const;
-    this.#workers.set(worker.worker, { ...worker, ...fresh });
+    this.restore(worker, { token, path, state: "starting" });
     return token;
+  }
+
+  /** A worker that another supervisor started. */
+  restore(worker: Worker, told: Told): void {
+    const clients = new Set<Client>();
+    this.#workers.set(worker.worker, { ...worker, ...told, isHung: false, clients });
+  }
+
+  /** What the worker proves itself with; null: it is not known. */
+  tokenOf(worker: number): string | null {
+    return this.#workers.get(worker)?.token ?? null;
+  }
+
+  /** The socket it was told of; null: none. */
+  pathOf(worker: number): string | null {
+    return this.#workers.get(worker)?.path ?? null;
   }
 
   find(worker: number): KnownWorker | undefined {

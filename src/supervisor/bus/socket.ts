@@ -2,11 +2,11 @@
 
 import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync } from "node:fs";
 import net from "node:net";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { HoldfastError } from "../../errors.ts";
 import { LONGEST_UNIX_PATH_BYTES } from "../../system/unix-path.ts";
-import { type Owner, openPeerFolder, type PeerFolder } from "../peer-folder.ts";
+import { type Owner, openPeerFolder, type PeerFolder, peerFolderAt } from "../peer-folder.ts";
 import { removePath } from "../socket-path.ts";
 
 const NAME = "bus.sock";
@@ -44,6 +44,27 @@ export function openBusSocket(
   events: SocketEvents,
 ): BusSocket | null {
   return (run !== null && isOwn(owner) && inRun(run, events)) || inFolder(run, owner, events);
+}
+
+/** The same, where another supervisor had it: its workers know no other path. Null where that cannot be. */
+export function openBusSocketAgain(
+  path: string,
+  run: string | null,
+  owner: Owner,
+  events: SocketEvents,
+): BusSocket | null {
+  const folder = dirname(path);
+  // In the home itself it is found anew.
+  if (folder === run || basename(path) !== NAME || !existsSync(folder)) return null;
+  try {
+    removePath(path);
+    const server = listen(path, { ...events, fault: () => {} });
+    if (server && !isOwn(owner)) chownSync(path, owner.uid ?? -1, owner.gid ?? -1);
+    return server && socketAt(path, server, () => peerFolderAt(folder, run).remove());
+  } catch {
+    // Another one will say what is wrong.
+    return null;
+  }
 }
 
 /** Null where another supervisor of this folder has it, or its path is too long. */

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import type { HoldfastError } from "../../errors.ts";
 import type { Owner } from "../peer-folder.ts";
-import { type BusSocket, isOwn, openBusSocket } from "./socket.ts";
+import { type BusSocket, isOwn, openBusSocket, openBusSocketAgain } from "./socket.ts";
 
 export interface SocketsPort {
   /** Where they are; null: in a folder among the system's temporary files. */
@@ -25,8 +25,11 @@ export class BusSockets {
     return this.#sockets.get("")?.path ?? null;
   }
 
-  /** Opened where it is not. Null where it cannot be, which is a fault. */
-  pathFor(owner: Owner): string | null {
+  /**
+   * Opened where it is not, at `wanted` if that can be: where another supervisor had it. Null where it cannot be
+   * opened, which is a fault.
+   */
+  pathFor(owner: Owner, wanted: string | null = null): string | null {
     const key = isOwn(owner) ? "" : `${owner.uid}:${owner.gid}`;
     const known = this.#sockets.get(key);
     if (known?.isThere()) return known.path;
@@ -34,7 +37,10 @@ export class BusSockets {
     known?.close();
     this.#sockets.delete(key);
     const { connected, fault } = this.#port;
-    const made = openBusSocket(this.#port.runFolder(), owner, { connected, fault });
+    const run = this.#port.runFolder();
+    const made =
+      (wanted !== null && openBusSocketAgain(wanted, run, owner, { connected, fault })) ||
+      openBusSocket(run, owner, { connected, fault });
     if (made) this.#sockets.set(key, made);
     return made?.path ?? null;
   }

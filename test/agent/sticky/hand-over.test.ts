@@ -8,6 +8,7 @@ import { WebSocket } from "ws";
 import { STICKY_DEFAULTS } from "../../../src/config/sticky.ts";
 import type { Peer } from "../../../src/core/affinity.ts";
 import type { StickyResult } from "../../../src/core/stats.ts";
+import type { HomeSettings } from "../../../src/link/adoption.ts";
 import type { Handle } from "../../../src/supervisor/node-internals.ts";
 import { until } from "../../support/until.ts";
 import { Alone } from "../alone.ts";
@@ -27,11 +28,11 @@ const peers = (states: readonly Peer["state"][] = ["ready", "ready"]): readonly 
   }));
 
 /** Two workers of one app, whose supervisor is this test. */
-async function pair(): Promise<readonly [Alone, Alone]> {
+async function pair(home: HomeSettings | null = null): Promise<readonly [Alone, Alone]> {
   const [one, two] = await Promise.all(
     TAGS.map(async (tag, slot) => {
       const sticky = { ...STICKY_DEFAULTS, tag, path: join(folder, tag) };
-      const settings = { worker: slot + 1, slot, sticky, hangTimeoutMs: 1000 };
+      const settings = { worker: slot + 1, slot, sticky, home, hangTimeoutMs: 1000 };
       const alone = await Alone.serving("apps/sessions.mjs", { settings });
       alone.send({ t: "peers", peers: peers() });
       return alone;
@@ -97,6 +98,25 @@ describe("a socket that belongs to another worker", () => {
     const echo = new Promise((resolve) => socket.once("message", resolve));
     socket.send("still there");
     expect(String(await echo)).toBe("still there");
+    socket.close();
+    await until(() => socket.readyState === WebSocket.CLOSED, { what: "the end" });
+  });
+
+  it("finds its worker at once when the supervisor dies with it", async () => {
+    const home = { socket: join(folder, "nobody"), token: "a token", app: "app" };
+    const [one, two] = await pair(home);
+    await using first = one;
+    await using second = two;
+    first.onHandle = (_message, handle) => {
+      handle.close();
+      first.child.disconnect();
+      second.child.disconnect();
+    };
+    const since = performance.now();
+    const { pid, socket } = reconnect(first.port);
+    expect(await pid).toBe(second.child.pid);
+    // Without the news it would be asked for after a second.
+    expect(performance.now() - since).toBeLessThan(900);
     socket.close();
     await until(() => socket.readyState === WebSocket.CLOSED, { what: "the end" });
   });

@@ -81,6 +81,8 @@ function overview(...apps: AppOverview[]): Overview {
       home: "/h",
       user: "me",
       admin: null,
+      heir: { wanted: true, pid: 100 },
+      takeovers: 0,
     },
     apps,
   };

@@ -28,14 +28,23 @@ export class Http1Connection {
   #over = false;
   #failed = false;
   #fault: Fault | undefined;
+  #port: number | null = null;
 
   constructor(target: Target) {
     this.#parser = new Http1Parser({ onResponse: (response) => this.#answered(response) });
     this.#socket = openSocket(target);
+    this.#socket.once("connect", () => {
+      this.#port = this.#socket.localPort ?? null;
+    });
     this.#socket.on("data", (chunk: Buffer) => this.#data(chunk));
     this.#socket.on("end", () => this.#ended());
     this.#socket.on("error", (error) => this.#cut(kindOfError(error), describeError(error)));
     this.#socket.on("close", () => this.#cut("reset", "closed"));
+  }
+
+  /** This side's port, also when the connection is over; null before it is there. */
+  get port(): number | null {
+    return this.#port;
   }
 
   /** Another request may be sent: nobody has closed or announced to close. */
