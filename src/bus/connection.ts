@@ -16,6 +16,8 @@ import type { ProbeTerms } from "../link/bus-probe.ts";
 import { packageVersionAbove } from "../system/places.ts";
 
 const UNREACHABLE_AFTER_MS = 10_000;
+/** The supervisor of this machine is followed within a second where it dies, and is asked again for next to nothing. */
+const LOCAL_BACKOFF = { baseMs: 50, capMs: 500 };
 /** What a frame is longer than its body at most. */
 const FRONT_BYTES = 64 * 1024;
 
@@ -133,7 +135,7 @@ export class Connection {
     this.#unreachableAfterMs = unreachableAfterMs;
     const where =
       "path" in target
-        ? { connect: () => createConnection(target.path) }
+        ? { connect: () => createConnection(target.path), backoff: LOCAL_BACKOFF }
         : { connect: target.addresses, ...(target.probe ? { probe: target.probe } : {}) };
     this.#dialled = dial(
       {

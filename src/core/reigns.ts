@@ -1,7 +1,9 @@
 /** How one supervisor follows another, and when it had better wait. Pure. */
 
-/** A supervisor that lived less than this may have died of what it took over. */
-const SHORT_REIGN_MS = 10_000;
+/** A supervisor that lived less than this may have died of what it took over: by then its workers have spoken. */
+const SHORT_REIGN_MS = 1000;
+/** An heir that lived as long had nothing wrong with it. */
+const STEADY_MS = 10_000;
 /** So many of them in a row follow each other at once. */
 const SHORT_REIGNS_AT_ONCE = 5;
 const FIRST_WAIT_MS = 1000;
@@ -26,5 +28,5 @@ export function heirRetryMs(failures: number): number {
 
 /** Whether an heir that has ended had come to stay: its end says nothing about the next one. */
 export function wasSteady(livedMs: number): boolean {
-  return livedMs >= SHORT_REIGN_MS;
+  return livedMs >= STEADY_MS;
 }

@@ -3,7 +3,7 @@
 import { after } from "../support/output.ts";
 
 /** What counts as short, and a little more. */
-const SHORT_MS = 10_500;
+const SHORT_MS = 1_200;
 const SHORT_AT_MOST = 4;
 
 export class Spells {
