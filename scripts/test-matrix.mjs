@@ -21,6 +21,9 @@ const suites = [
   "test/bus",
   "test/link",
   "test/cli/background.test.ts",
+  "test/cli/heir.test.ts",
+  "test/cli/step-down.test.ts",
+  "test/cli/upgrade.test.ts",
 ];
 
 const { values: options } = parseArgs({
