@@ -162,9 +162,13 @@ export class AppRunner {
     this.#queue.push(event);
     if (this.#isStepping) return;
     this.#isStepping = true;
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
-    this.#isStepping = false;
-    this.#arm();
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+    } finally {
+      // Whatever went wrong with one event: later ones are heard.
+      this.#isStepping = false;
+      this.#arm();
+    }
     this.peers.look();
     this.#note();
     this.waiters.look();

@@ -161,3 +161,17 @@ export const EVENT_NAMES = [
   "app:scaled",
   "app:stopped",
 ] as const satisfies readonly (keyof SupervisorEvents)[];
+
+/**
+ * What a listener throws is thrown a moment later, as an uncaught exception: what the supervisor is about to do it
+ * does first, or an app would be left half changed for ever.
+ */
+export function shielded(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}

@@ -5,7 +5,7 @@ import { readFileSync, unlinkSync } from "node:fs";
 import { HoldfastError } from "../errors.ts";
 import { createFile } from "../system/atomic-file.ts";
 import type { Home } from "../system/home.ts";
-import { isAlive, startTicks } from "../system/proc.ts";
+import { isAlive, processState, startTicks } from "../system/proc.ts";
 
 export interface Owner {
   readonly pid: number;
@@ -32,8 +32,10 @@ export function claimHome(home: Home): () => void {
     const found = textOf(pidFile);
     if (found === null) continue;
     const owner = runningIn(found);
-    if (owner) throw new HoldfastError("HF_ALREADY_RUNNING", { home: directory, pid: owner.pid });
-    inTheWay = clear(pidFile, found, claim);
+    // A zombie that still has threads is gone in a moment.
+    if (owner && processState(owner.pid) !== "Z")
+      throw new HoldfastError("HF_ALREADY_RUNNING", { home: directory, pid: owner.pid });
+    inTheWay = owner ? owner.pid : clear(pidFile, found, claim);
     if (inTheWay !== null) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
   }
   throw new HoldfastError("HF_ALREADY_RUNNING", { home: directory, pid: inTheWay });

@@ -23,7 +23,7 @@ import { Apps } from "./apps.ts";
 import { Bus } from "./bus/bus.ts";
 import { type Continuity, noContinuity } from "./continuity.ts";
 import type { SupervisorSettings } from "./create.ts";
-import type { SupervisorEvents } from "./events.ts";
+import { type SupervisorEvents, shielded } from "./events.ts";
 import { SupervisorMetrics } from "./metrics.ts";
 import { type Places, placesOf } from "./places.ts";
 import { Pulse } from "./pulse.ts";
@@ -114,7 +114,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         if (event === "worker:exit") this.#sweeper.soon();
         this.#metrics.hear(event, ...args);
         this.bus.hear(event, ...args);
-        (this.emit as (event: string, ...rest: unknown[]) => boolean)(event, ...args);
+        shielded(() => (this.emit as (...told: unknown[]) => boolean)(event, ...args));
       },
       ...{ ...this.#places, ...this.#continuity },
       pulse: this.#pulse,

@@ -34,14 +34,18 @@ export function startTicks(pid: number): number | null {
   return Number.isSafeInteger(ticks) ? ticks : null;
 }
 
-/** Whether there is such a process; a zombie is gone, and one of another user is there. */
+/**
+ * Whether there is such a process; a zombie is gone, and one of another user is there. A zombie with threads is still
+ * ending: the last of them closes its files, and until then its sockets are taken and answer.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-  return processState(pid) !== "Z";
+  const fields = statFields(pid);
+  return fields?.[0] !== "Z" || Number(fields[17]) > 1;
 }
 
 /** Resident memory in bytes, and CPU time used so far in clock ticks (USER_HZ, 100 a second). */

@@ -175,4 +175,24 @@ describe("createSupervisor", () => {
     expect(pids.map(isAlive)).toEqual([false, false]);
     expect(await refusal({ port: app.port })).toBe("ECONNREFUSED");
   });
+
+  it("does what it is about although a listener throws, whose fault comes as an uncaught exception", async () => {
+    const app = await puppet();
+    const { supervisor } = embed(app);
+    supervisor.once("worker:ready", () => {
+      throw new Error("a listener's own");
+    });
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    const thrown = new Promise((resolve) => process.once("uncaughtException", resolve));
+    try {
+      await supervisor.start();
+      expect(await thrown).toMatchObject({ message: "a listener's own" });
+    } finally {
+      for (const other of others) process.on("uncaughtException", other);
+    }
+    expect(supervisor.status()[0]).toMatchObject({ ready: 2 });
+    await supervisor.stop();
+    expect(await refusal({ port: app.port })).toBe("ECONNREFUSED");
+  });
 });

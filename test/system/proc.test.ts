@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -10,6 +10,7 @@ import {
   fdLimit,
   holderOfPath,
   holderOfPort,
+  isAlive,
   oomKills,
   pidsWithEnvironment,
   processState,
@@ -150,5 +151,39 @@ describe("this process", () => {
     else expect(limit).toBeNull();
     const kills = oomKills();
     expect(kills === null || (Number.isInteger(kills) && kills >= 0)).toBe(true);
+  });
+});
+
+// skip: only /proc tells of threads
+describe.skipIf(!isLinux)("a process that is killed", () => {
+  // Its main thread is a zombie as soon as it has ended, and the others end when they get to it.
+  const program = `
+    const { Worker } = require("node:worker_threads");
+    const fill = "globalThis.kept = Buffer.alloc(3e7, 1); setInterval(() => {}, 1000)";
+    for (let n = 0; n < 3; n++) new Worker(fill, { eval: true });
+    const up = () => setTimeout(() => process.stdout.write("up"), 100);
+    require("node:net").createServer().listen(process.argv[1], up);`;
+
+  it("is alive as long as anybody could meet it at its sockets", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hf-proc-"));
+    for (let n = 0; n < 8; n++) {
+      const path = join(folder, `${n}.sock`);
+      const child = spawn(process.execPath, ["-e", program, path], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      children.push(child);
+      await once(child.stdout, "data");
+      const { pid = 0 } = child;
+      child.kill("SIGKILL");
+      while (isAlive(pid));
+      const socket = connect(path);
+      const answer = await new Promise((resolve) => {
+        socket.once("connect", () => resolve("connected"));
+        socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code));
+      });
+      socket.destroy();
+      expect(answer).toBe("ECONNREFUSED");
+    }
+    rmSync(folder, { recursive: true });
   });
 });

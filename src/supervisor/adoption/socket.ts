@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import net from "node:net";
 import type { Logger } from "../../logs/log.ts";
 import { withUnixPath } from "../../system/unix-path.ts";
-import { freeStalePath, listenForOwner, removePath } from "../socket-path.ts";
+import { listenForOwner, removePath } from "../socket-path.ts";
 
 /** As often as the home itself is looked after. */
 const EVERY_MS = 1000;
@@ -23,7 +23,8 @@ export async function openSocket(
   log: Logger,
   { connected, looked }: { connected(socket: net.Socket): void; looked(): void },
 ): Promise<AdoptionSocket> {
-  await freeStalePath(path);
+  // The home is claimed: who still answers here is at its end, and workers wait.
+  removePath(path);
   const server = net.createServer({ pauseOnConnect: true }, connected);
   const listen = (): Promise<void> => withUnixPath(path, (short) => listenForOwner(server, short));
   await listen();

@@ -95,6 +95,8 @@ export class RestoredListeners {
 
   /** Resolves when it is known who has the address; null: it is. */
   settled(key: string): Promise<void> | null {
+    // All of it is here: whoever has not spoken yet has nothing that is missing.
+    if (this.#port.byKey.has(key) && this.isWhole(key)) return null;
     return this.#bringBack.settled(key);
   }
 

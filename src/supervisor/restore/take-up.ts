@@ -46,15 +46,17 @@ export function takeUp(
 
 function adopt(
   runner: AppRunner,
-  { identity, busToken, busPath, sticky, hasListened }: WorkerRecord,
+  { identity, busToken, busPath, socket, sticky, hasListened }: WorkerRecord,
   around: Around,
   adoption: Adoption,
 ): void {
   const id = identity.worker;
   const worker = runner.worker(id);
   if (!worker) return;
-  const { slot, generation, phase } = worker;
+  const { slot, generation, phase, leaving } = worker;
   const heard = listenerOf(runner, id, around.bus);
+  const owner = runner.launches.get(generation) ?? { uid: null, gid: null };
+  if (socket !== undefined) adoption.reopen(socket, owner);
   let isAdopted = false;
   const process = adoption.adopt(identity, {
     ...heard,
@@ -78,10 +80,11 @@ function adopt(
   const { token, startTicks } = identity;
   const running = new RunningWorker(process, outlet.started(process), token, startTicks);
   running.hasListened = hasListened;
+  running.socket = socket ?? null;
   runner.workers.set(id, running);
-  runner.listeners.restored.expect(id);
+  // Whose app has closed its channel never says anything again.
+  if (leaving !== "disconnected") runner.listeners.restored.expect(id);
   if (sticky) runner.peers.restore(id, sticky);
-  const owner = runner.launches.get(generation) ?? { uid: null, gid: null };
   const member = { app: identity.app, slot, worker: id, generation };
   if (busToken !== null && phase !== "killing" && phase !== "exited") {
     around.bus.restore(member, owner, { token: busToken, path: busPath ?? null, state: phase });
