@@ -9,13 +9,30 @@ import type { Supervisor } from "../supervisor/supervisor.ts";
 export const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
 /**
+ * Ends a supervisor and leaves its workers to the next one. Not SIGUSR1: one that comes before there is a listener
+ * opens Node's debugger, while this one ends the process, and workers outlive that as well.
+ */
+export const LEAVE_SIGNAL = "SIGALRM";
+
+export interface Obedience {
+  /** Opens the log anew; false where that fails. */
+  reopen(): boolean;
+  /** Leaves all workers to the next supervisor; gives why that cannot be, null where it is done now. */
+  leave(): string | null;
+}
+
+/** Of one whose workers end with it. */
+export const BOUND = "only a supervisor in the background has one that follows";
+
+/**
  * SIGHUP reloads; SIGTERM, SIGINT and SIGQUIT drain and stop, the second hurries, the third kills;
- * SIGUSR2 reopens the log file. Resolves when the supervisor has been stopped.
+ * SIGUSR2 reopens the log file; SIGALRM leaves the workers to the next supervisor, or is refused. Resolves when the
+ * supervisor has been stopped.
  */
 export function obeySignals(
   supervisor: Supervisor,
   log: Logger,
-  reopen: () => boolean,
+  { reopen, leave }: Obedience,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let stops = 0;
@@ -39,6 +56,11 @@ export function obeySignals(
     process.on("SIGHUP", () => {
       if (isTerminalGone()) stop("SIGHUP");
       else reload(supervisor, log);
+    });
+    process.on(LEAVE_SIGNAL, () => {
+      const reason = stops > 0 ? "it is stopping already" : leave();
+      if (reason === null) return;
+      log.error({ signal: LEAVE_SIGNAL }, `the workers are not left to another one: ${reason}`);
     });
     process.on("SIGUSR2", () => {
       if (reopen()) log.info("log reopened");

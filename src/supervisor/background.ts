@@ -64,6 +64,13 @@ export interface Background {
    * end as soon as it resolves.
    */
   stepDown(successor: Candidate, announce: () => Promise<void>): Promise<void>;
+  /** Why nobody could go on with what runs if this process left it, half a sentence; null where somebody could. */
+  bond(): string | null;
+  /**
+   * Leaves all that runs to whoever is started next, and has no heir. True: this process is to end at once. False:
+   * `isCalledOff` meanwhile, and `close` is to follow.
+   */
+  leave(isCalledOff: () => boolean): Promise<boolean>;
 }
 
 /**
@@ -137,7 +144,7 @@ interface Parts extends Reopened {
   giveBack(): void;
 }
 
-function endingsOf(parts: Parts): Pick<Background, "close" | "stepDown"> {
+function endingsOf(parts: Parts): Pick<Background, "close" | "stepDown" | "bond" | "leave"> {
   const { supervisor, server, rotation, succession, roster, adoption, giveBack } = parts;
   return {
     async close() {
@@ -159,6 +166,25 @@ function endingsOf(parts: Parts): Pick<Background, "close" | "stepDown"> {
       await succession.allUp();
       // The claim stays: it is that of the dead in a moment, and nobody else comes first.
       roster.leave();
+    },
+    bond() {
+      if (process.pid === 1) return "all others end with process 1";
+      if (!adoption) return "there is no socket for workers to come back to";
+      if (!roster.isWhole()) return "what runs could not be written down";
+      return succession.promise() ? null : "another one is to follow already";
+    },
+    async leave(isCalledOff) {
+      await rotation.stop();
+      await server.close();
+      await succession.close();
+      await succession.allUp();
+      // A thread that is writing must not be ended in the midst of it.
+      await supervisor.bus.end();
+      await succession.allUp();
+      if (isCalledOff()) return false;
+      roster.leave();
+      giveBack();
+      return true;
     },
   };
 }

@@ -335,6 +335,7 @@ describe("holdfast doctor", () => {
       watchdogMs: null,
       openFiles: 1,
       hardening: true,
+      keepWorkers: false,
       lowPorts: false,
     };
     house.file("a.service", systemdUnit(service));

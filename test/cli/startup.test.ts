@@ -18,6 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { LEAVE_SIGNAL } from "../../src/cli/signals.ts";
 import { detectPlatform } from "../../src/cli/startup/carry-out.ts";
 import { launchdPlist } from "../../src/cli/startup/launchd-plist.ts";
 import { openrcScript, shellWord } from "../../src/cli/startup/openrc-script.ts";
@@ -48,6 +49,7 @@ const service: Service = {
   watchdogMs: 30_000,
   openFiles: 524_288,
   hardening: true,
+  keepWorkers: false,
   lowPorts: false,
 };
 /** Every character that means something to one of the formats. */
@@ -83,6 +85,7 @@ describe.skipIf(!has("systemd-analyze"))("a unit, to systemd-analyze verify,", (
       "without a watchdog, hardening, with low ports and a group",
       { ...service, watchdogMs: null, hardening: false, lowPorts: true, group: "daemon" },
     ],
+    ["that keeps workers", { ...service, keepWorkers: true }],
   ])("is right: %s", (_name, each) => {
     expect(analyze(systemdUnit(each))).toEqual({ status: 0, said: "" });
   });
@@ -130,6 +133,19 @@ describe("a unit", () => {
     for (const line of wanted) expect(lines.filter((each) => each === line)).toEqual([line]);
     expect(lines.filter((line) => line.startsWith("MemoryDenyWriteExecute"))).toEqual([]);
     expect(systemdUnit({ ...service, watchdogMs: null })).not.toMatch(/^WatchdogSec/m);
+  });
+
+  it("that keeps workers leaves them to the next supervisor, and systemd is the only heir", () => {
+    const lines = systemdUnit({ ...service, keepWorkers: true }).split("\n");
+    const settings = ["ExitType", "KillMode", "RestartKillSignal", "RestartSec", "TimeoutStopSec"];
+    const said = (name: string): string[] => lines.filter((line) => line.startsWith(`${name}=`));
+    expect(settings.flatMap(said)).toEqual([
+      ...["ExitType=main", "KillMode=process", `RestartKillSignal=${LEAVE_SIGNAL}`],
+      ...["RestartSec=100ms", "TimeoutStopSec=91s"],
+    ]);
+    expect(said("SuccessExitStatus")).toEqual([]);
+    expect(said("ExecStart")[0]).toContain('"supervisor" "--no-heir" "--home"');
+    expect(systemdUnit(service)).not.toMatch(/RestartKillSignal|--no-heir/);
   });
 
   it("gives back the programs it was made from, whatever they are called", () => {

@@ -17,7 +17,7 @@ import { isConfigFile, readEcosystem } from "../ecosystem.ts";
 import { exitStatusOf } from "../exit-status.ts";
 import { narrate } from "../narrate.ts";
 import { busAsked, keyVariables } from "../remote.ts";
-import { obeySignals } from "../signals.ts";
+import { BOUND, obeySignals } from "../signals.ts";
 
 /** Runs until the app is stopped; resolves with the exit status. */
 export async function runCommand(
@@ -40,7 +40,7 @@ export async function runCommand(
   for (const { path, message } of notes) log.warn(`${path} ${message}`);
   narrate(supervisor, log);
   const status = exitStatusOf(supervisor);
-  const stopped = obeySignals(supervisor, log, reopen);
+  const stopped = obeySignals(supervisor, log, { reopen, leave: () => BOUND });
   try {
     await supervisor.start();
     log.info(

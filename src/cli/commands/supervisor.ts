@@ -9,9 +9,10 @@ import { bideTime, type Inheritance, openAtLast } from "../../supervisor/heir/in
 import { type ServiceManager, serviceManager } from "../../system/systemd.ts";
 import { adminAsked } from "../admin.ts";
 import { homeOf } from "../connect.ts";
+import { Departure } from "../departure.ts";
 import { NEWS_DESCRIPTOR, type News } from "../launch-supervisor.ts";
 import { narrate } from "../narrate.ts";
-import { obeySignals, STOP_SIGNALS } from "../signals.ts";
+import { LEAVE_SIGNAL, obeySignals, STOP_SIGNALS } from "../signals.ts";
 import { version } from "../version.ts";
 
 /**
@@ -36,11 +37,13 @@ export async function supervisorCommand(
     tell({ ready: true });
     // Whoever started it in the background is no service manager.
     if (flags.detached !== true) service.ready();
-    const stopped = obeySignals(supervisor, log, own.reopen);
+    const departure = new Departure(background, log);
+    const stopped = obeySignals(supervisor, log, { reopen: own.reopen, leave: departure.begin });
     announceStop(service);
     inherited?.rule();
-    const successor = await Promise.race([stopped, background.left]);
-    if (successor) return await stepDown(background, successor, service, log);
+    const successor = await Promise.race([stopped, background.left, departure.begun]);
+    if (successor === "nobody") await departure.end(stopped);
+    else if (successor) return await stepDown(background, successor, service, log);
     service.stopping();
     await background.close();
     log.info("supervisor ended");
@@ -67,7 +70,7 @@ async function stepDown(
 ): Promise<never> {
   const { pid, version: to } = successor;
   successor.reign();
-  for (const signal of STOP_SIGNALS) {
+  for (const signal of [...STOP_SIGNALS, LEAVE_SIGNAL]) {
     process.removeAllListeners(signal);
     process.on(signal, () => process.kill(pid, signal));
   }

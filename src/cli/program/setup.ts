@@ -43,6 +43,7 @@ function addStartup(program: Command, done: Done): void {
       "--watchdog <time>",
       "restart a supervisor that hangs for so long; 0 for never; default 1m",
     )
+    .option("--keep-workers", "workers outlive a restart of the service (systemd)")
     .option("--low-ports", "let an ordinary user listen on ports below 1024")
     .option("--no-hardening", "leave out the restrictions")
     .action(async (_flags: unknown, command: Command) => {

@@ -20,6 +20,8 @@ export interface Service {
   readonly openFiles: number;
   /** Restrictions that Node apps do not feel. */
   readonly hardening: boolean;
+  /** A restart leaves workers to the next supervisor; so there is no heir. */
+  readonly keepWorkers: boolean;
   /** Ports below 1024 for a user who is not root. */
   readonly lowPorts: boolean;
 }

@@ -78,6 +78,7 @@ export function serviceOf(flags: Flags): Service {
     watchdogMs: watchdogMs === 0 ? null : watchdogMs,
     openFiles: OPEN_FILES,
     hardening: flags.hardening !== false,
+    keepWorkers: flags.keepWorkers === true,
     lowPorts: flags.lowPorts === true,
   };
 }

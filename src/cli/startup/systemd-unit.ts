@@ -24,36 +24,50 @@ StartLimitIntervalSec=0`;
 }
 
 function servicePart(service: Service): string {
-  const { node, cli, home, user, group, path, stopTimeoutMs, watchdogMs } = service;
+  const { node, cli, home, user, group, path, stopTimeoutMs, watchdogMs, keepWorkers } = service;
   const command = (...words: string[]): string =>
     [program(node), ...[cli, ...words, "--home", home].map(argument)].join(" ");
   return `[Service]
 # Started is when the supervisor answers; it says so itself. "all", as systemd-notify says it for it.
 Type=notify
 NotifyAccess=all
-# A supervisor that is killed has an heir in the same control group, which takes over and says that it is the main
-# process now. So the service goes on until nothing is left (systemd 250; earlier ones start it anew at once).
-ExitType=cgroup
-# However the supervisor ended, its heir is no failure: after one, systemd stops a service on its next reload.
-SuccessExitStatus=1 70 SIGKILL SIGABRT SIGSEGV SIGBUS SIGILL SIGTRAP
+${keepWorkers ? SYSTEMD_FOLLOWS : HEIR_FOLLOWS}
 User=${specifiers(user)}${group === null ? "" : `\nGroup=${specifiers(group)}`}
 Environment=${assignment("PATH", path)}
 Environment=${assignment("HOLDFAST_HOME", home)}
-ExecStart=${command("supervisor")}
+ExecStart=${command("supervisor", ...(keepWorkers ? ["--no-heir"] : []))}
 # Every app is reloaded without losing a request; a reload that fails changes nothing.
 ExecReload=${command("reload", "all")}
 Restart=always
-RestartSec=1s
+RestartSec=${keepWorkers ? "100ms" : "1s"}
 # 78: the configuration is not valid. Trying again does not mend that.
 RestartPreventExitStatus=78
 TimeoutStartSec=2min
 ${watchdog(watchdogMs)}
-# Stop: SIGTERM to the supervisor alone, which drains its workers; what is left after the time is killed.
-KillMode=mixed
+${keepWorkers ? KILL_ALONE : KILL_ALL}
 TimeoutStopSec=${Math.ceil(stopTimeoutMs / 1000)}s
 # A worker that ran out of memory is the supervisor's to replace, no reason to stop all the others.
 OOMPolicy=continue`;
 }
+
+const HEIR_FOLLOWS = `# A supervisor that is killed has an heir in the same control group, which takes over and says that it is the main
+# process now. So the service goes on until nothing is left (systemd 250; earlier ones start it anew at once).
+ExitType=cgroup
+# However the supervisor ended, its heir is no failure: after one, systemd stops a service on its next reload.
+SuccessExitStatus=1 70 SIGKILL SIGABRT SIGSEGV SIGBUS SIGILL SIGTRAP`;
+
+/** With ExitType=cgroup a restart would wait for the workers, which do not end, for all of TimeoutStopSec=. */
+const SYSTEMD_FOLLOWS = `# The service ends with the supervisor, and its workers do not: the next one adopts them. There is no heir, as two
+# would follow.
+ExitType=main`;
+
+const KILL_ALL = `# Stop: SIGTERM to the supervisor alone, which drains its workers; what is left after the time is killed.
+KillMode=mixed`;
+
+const KILL_ALONE = `# Stop: SIGTERM to the supervisor, which drains its workers. Nothing else is ever killed by systemd.
+KillMode=process
+# Restart: the supervisor leaves its workers to the next one (systemd 244; earlier ones stop and start all).
+RestartKillSignal=SIGALRM`;
 
 function watchdog(watchdogMs: number | null): string {
   if (watchdogMs === null) return "# No WatchdogSec=: nobody looks after a supervisor that hangs.";

@@ -24,7 +24,7 @@ interface Takeover {
 
 /** They mean the supervisor; in its place the heir obeys them. */
 const STOPPING = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
-const SIGNALS = [...STOPPING, "SIGHUP", "SIGUSR2"] as const;
+const SIGNALS = [...STOPPING, "SIGHUP", "SIGUSR2", "SIGALRM"] as const;
 
 function beHeir(will: Will): void {
   const stock = new ShardStock();

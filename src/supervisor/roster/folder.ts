@@ -37,6 +37,11 @@ export class Folder {
     if (!this.#isLeft) this.#want(name, null);
   }
 
+  /** Every file is as it should be. */
+  isWhole(): boolean {
+    return this.#undone.size === 0;
+  }
+
   /** All stays as it is: nothing is written or removed any more. */
   leave(): void {
     this.#isLeft = true;

@@ -27,6 +27,8 @@ export interface Roster {
   write(record: AppRecord): void;
   /** The app does not run any more. */
   forget(app: string): void;
+  /** All that runs is written down. */
+  isWhole(): boolean;
   /** Leaves all as it is for a successor that is coming; nothing is written any more. */
   leave(): void;
   /** Nothing runs any more: removes the folder, so that the next supervisor begins anew. */
@@ -87,6 +89,10 @@ class FileRoster implements Roster {
     const files = filesOf(app);
     this.#launches.delete(app);
     for (const file of [files.app, files.launches]) this.#files.drop(file);
+  }
+
+  isWhole(): boolean {
+    return this.#files.isWhole();
   }
 
   leave(): void {
