@@ -11,8 +11,10 @@ export const ADOPTION_PROTOCOL = 1;
 
 /** Where a worker finds the next supervisor, and how it proves who it is. Part of HOLDFAST_AGENT. */
 export interface HomeSettings {
-  /** The adoption socket: a UNIX socket in the home. */
+  /** The adoption socket: a UNIX socket in the home, or within reach of the worker's user. */
   readonly socket: string;
+  /** The user whose folder it is in, among those anybody could make; not told: it is in the home. */
+  readonly keeper?: number;
   /** The worker's own; whoever has it is that worker. */
   readonly token: string;
   readonly app: string;

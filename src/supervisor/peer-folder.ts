@@ -12,14 +12,17 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readlinkSync,
   rmdirSync,
   unlinkSync,
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
+import { homeAt } from "../system/home.ts";
 import { isAlive } from "../system/proc.ts";
 import { LONGEST_UNIX_PATH_BYTES } from "../system/unix-path.ts";
+import { isKnownToWorkers } from "./restore/orphans.ts";
 import { freeStalePath, removePath } from "./socket-path.ts";
 
 const OWNER_ONLY = 0o700;
@@ -29,6 +32,8 @@ const PASSAGE = 0o711;
 const SOCKET = "/bus.sock";
 /** A folder of another user's in one of ours. */
 const THEIRS = "w";
+/** A link to the home whose workers come to a folder, so that no other home's supervisor sweeps it. */
+export const HOME_LINK = "home";
 /** What mkdtemp appends. */
 const RANDOM = "xxxxxx";
 /** Where the system's folder for temporary files has too long a path itself. */
@@ -59,13 +64,17 @@ export function openPeerFolder(run: string | null, owner: Owner, temp = tmpdir()
   const parent = isInRun ? run : shortTemp(temp, isOurs);
   try {
     if (isInRun) return inRun(run);
-    void sweepTemp(parent);
-    const made = mkdtempSync(join(parent, tempPrefix(process.pid)));
+    const made = makeIn(parent);
     return isOurs ? folderAt(made, []) : ownedBy(owner, made);
   } catch (error) {
     const details = { directory: parent, reason: (error as Error).message };
     throw new HoldfastError("HF_STICKY_FOLDER", details, { cause: error });
   }
+}
+
+/** Makes a folder of ours, mode 0700, in the system's folder for temporary files. Throws what the system says. */
+export function makeTempFolder(): string {
+  return makeIn(shortTemp(tmpdir(), true));
 }
 
 /** A folder that another supervisor has made, and whose sockets are in use. */
@@ -85,6 +94,11 @@ export function sweepRunFolder(run: string, inUse: ReadonlySet<string> = new Set
     removePath(path);
     folderAt(path, [run]).remove();
   }
+}
+
+function makeIn(temp: string): string {
+  void sweepTemp(temp);
+  return mkdtempSync(join(temp, tempPrefix(process.pid)));
 }
 
 function inRun(run: string): PeerFolder {
@@ -115,8 +129,8 @@ function folderAt(path: string, parents: readonly string[]): PeerFolder {
 }
 
 /**
- * Removes folders of supervisors that are dead: of this machine, of this user, with a pid nobody has any more, and
- * with no socket anybody answers at.
+ * Removes folders of supervisors that are dead: of this machine, of this user, with a pid nobody has any more, with
+ * no socket anybody answers at or workers come back to.
  */
 async function sweepTemp(temp: string): Promise<void> {
   for (const name of namesIn(temp)) {
@@ -126,6 +140,8 @@ async function sweepTemp(temp: string): Promise<void> {
     const inner = join(path, THEIRS);
     for (const folder of [inner, path]) {
       for (const socket of namesIn(folder)) await freeStalePath(join(folder, socket));
+      const [left, ...others] = namesIn(folder);
+      if (left === HOME_LINK && others.length === 0) attempt(() => unlinkSync(join(folder, left)));
       attempt(() => rmdirSync(folder));
     }
   }
@@ -154,9 +170,21 @@ function isLeft(path: string, pid: number): boolean {
   try {
     const { uid, ctimeMs } = lstatSync(path);
     const isOlder = ctimeMs < performance.timeOrigin;
-    return uid === process.getuid?.() && (pid === process.pid ? isOlder : !isAlive(pid));
+    if (uid !== process.getuid?.()) return false;
+    return (pid === process.pid ? isOlder : !isAlive(pid)) && !isAwaited(path);
   } catch {
     // Another supervisor has removed it meanwhile.
+    return false;
+  }
+}
+
+/** Workers of a home serve on without a supervisor, and know this folder. */
+function isAwaited(path: string): boolean {
+  try {
+    const { roster } = homeAt(readlinkSync(join(path, HOME_LINK)), {});
+    return isKnownToWorkers(roster, path);
+  } catch {
+    // Nobody's.
     return false;
   }
 }

@@ -14,6 +14,8 @@ export class RunningWorker {
   readonly token: string | null;
   /** With the pid it names one process; null where the system does not tell. */
   readonly startTicks: number | null;
+  /** Where it looks for that one; null: in the home. */
+  socket: string | null = null;
   readonly #oomKillsAtStart: number | null;
   /** The exception nobody handled, as the agent told it. */
   uncaught: string | null = null;

@@ -2,6 +2,7 @@
 
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import net from "node:net";
+import { isMainThread } from "node:worker_threads";
 import { withUnixPath } from "../system/unix-path.ts";
 
 const OWNER_ONLY = 0o600;
@@ -22,6 +23,19 @@ export function listenForOwner(server: net.Server, path: string): Promise<void> 
     });
     process.umask(mask);
   });
+}
+
+/**
+ * The same at once, but for what goes wrong, which is the server's `error` event: Node listens on paths without waiting
+ * for anything. A thread cannot set the mask.
+ */
+export function listenAtOnce(server: net.Server, path: string): void {
+  const mask = isMainThread ? process.umask(OWNER_ONLY_MASK) : null;
+  try {
+    server.listen({ path, exclusive: true });
+  } finally {
+    if (mask !== null) process.umask(mask);
+  }
 }
 
 /** Removes the file if it is a socket that nobody listens on any more. */

@@ -7,9 +7,11 @@ import type { Worker } from "../core/worker.ts";
 import type { HomeSettings } from "../link/adoption.ts";
 import type { BusSettings, StickySettings } from "../link/agent-messages.ts";
 import type { Outlets } from "../logs/outlet.ts";
+import type { Adoption } from "./adoption/adoption.ts";
 import type { AppRunner } from "./app-runner.ts";
 import type { Bus } from "./bus/bus.ts";
 import { probePath } from "./launch.ts";
+import type { Owner } from "./peer-folder.ts";
 import type { Priority } from "./priority.ts";
 import { type Launch, spawnWorker, type WorkerListener } from "./processes.ts";
 import { exitOf, RunningWorker } from "./running-worker.ts";
@@ -26,7 +28,7 @@ export interface Surroundings {
   readonly priority: Priority;
   readonly bus: Bus;
   /** Where workers find the next supervisor; null: they end with this one. */
-  readonly adoption: { readonly path: string } | null;
+  readonly adoption: Pick<Adoption, "placeFor"> | null;
 }
 
 interface Prepared {
@@ -53,7 +55,7 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     countRequests: options.metrics !== null || options.maxRequests !== null,
     sticky,
     bus,
-    home: homeOf(options.name, around),
+    home: homeOf(options.name, launch, around),
     metrics: { ...(options.metrics ?? METRICS_DEFAULTS), collect: options.metrics !== null },
   };
   const outlet = around.outlets(options, slot);
@@ -62,13 +64,15 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     spawnWorker(launch, settings, around.marker, outlet.stdio, listener),
   );
   const token = settings.home?.token ?? null;
-  runner.workers.set(id, new RunningWorker(process, outlet.started(process), token));
+  const running = new RunningWorker(process, outlet.started(process), token);
+  running.socket = settings.home?.keeper === undefined ? null : settings.home.socket;
+  runner.workers.set(id, running);
 }
 
 /** Whoever knows the token is that worker: each has its own. */
-function homeOf(app: string, { adoption }: Surroundings): HomeSettings | null {
-  if (!adoption) return null;
-  return { socket: adoption.path, token: randomBytes(TOKEN_BYTES).toString("base64url"), app };
+function homeOf(app: string, owner: Owner, { adoption }: Surroundings): HomeSettings | null {
+  const place = adoption?.placeFor(owner) ?? null;
+  return place && { ...place, token: randomBytes(TOKEN_BYTES).toString("base64url"), app };
 }
 
 /** How a worker's app hears of it, by whatever channel. */

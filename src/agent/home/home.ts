@@ -16,6 +16,7 @@ import { dialIpcPipe } from "../../link/ipc-dial.ts";
 import { ipcInternals } from "../../link/ipc-internals.ts";
 import type { Handle, IpcPipe } from "../../link/ipc-pipe.ts";
 import { ClusterAsks } from "./cluster-asks.ts";
+import { isKept } from "./kept.ts";
 import { Outbox } from "./outbox.ts";
 import { isNodeMessage, outliveChannel, type Sent } from "./own-channel.ts";
 
@@ -137,6 +138,7 @@ export class Home {
   }
 
   #dial(): void {
+    if (!isKept(this.#settings)) return this.#dialSoon();
     this.#state = "greeting";
     this.#internals ??= ipcInternals();
     const events = {

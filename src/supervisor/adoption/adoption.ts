@@ -3,11 +3,15 @@
  * are from then on what a child is, but for their end, whose cause only a parent is told.
  */
 
-import { ADOPTION_PROTOCOL, type AdoptionHello } from "../../link/adoption.ts";
+import type net from "node:net";
+import { dirname } from "node:path";
+import { ADOPTION_PROTOCOL, type AdoptionHello, type HomeSettings } from "../../link/adoption.ts";
 import type { Logger } from "../../logs/log.ts";
+import type { Owner } from "../peer-folder.ts";
 import type { WorkerProcess } from "../processes.ts";
 import { type AdoptedListener, AdoptedProcess } from "./adopted-process.ts";
 import { hasToken, type WorkerIdentity } from "./identity.ts";
+import { Passages } from "./passages.ts";
 import { Reception, type Verdict } from "./reception.ts";
 import { openSocket } from "./socket.ts";
 
@@ -25,8 +29,12 @@ export interface AdoptionSettings {
 }
 
 export interface Adoption {
-  /** The socket. */
+  /** The socket in the home. */
   readonly path: string;
+  /** Where a worker of this owner is to come back; null: it cannot, and ends with this supervisor. */
+  placeFor(owner: Owner): Pick<HomeSettings, "socket" | "keeper"> | null;
+  /** Listens also where a worker of another owner was told to come back, if that place is still ours. */
+  reopen(socket: string, owner: Owner): void;
   /**
    * A worker another supervisor started: the process, spoken to once it has dialed. When it has not within
    * ADOPT_WITHIN_MS it is killed and `exited` follows; when it is gone already, `exited` follows on the next turn.
@@ -47,14 +55,19 @@ export async function openAdoption(settings: AdoptionSettings): Promise<Adoption
     ...{ version, log },
     judge: (hello) => judge(known, hello) ?? (isComplete ? { refused: "nobody knows it" } : null),
   });
+  const connected = (connection: net.Socket): void => reception.receive(connection);
+  const passages = new Passages({ home: dirname(path), log, connected });
   const socket = await openSocket(path, log, {
-    connected: (connection) => reception.receive(connection),
+    connected,
     looked() {
+      passages.look();
       for (const process of [...known.values()]) process.look();
     },
   });
   return {
     path,
+    placeFor: (owner) => placeFor(owner, path, passages),
+    reopen: (at, owner) => passages.reopen(at, owner),
     adopt(identity, listener) {
       const over = (): void => {
         if (known.get(identity.worker) === process) known.delete(identity.worker);
@@ -76,11 +89,23 @@ export async function openAdoption(settings: AdoptionSettings): Promise<Adoption
       reception.close();
       for (const process of known.values()) process.abandon();
       known.clear();
+      passages.close();
       await socket.close();
       // Those that came in meanwhile.
       reception.close();
     },
   };
+}
+
+function placeFor(
+  owner: Owner,
+  home: string,
+  passages: Passages,
+): Pick<HomeSettings, "socket" | "keeper"> | null {
+  const own = process.getuid?.();
+  if (owner.uid === null || own === undefined || owner.uid === own) return { socket: home };
+  const socket = passages.pathFor(owner);
+  return socket === null ? null : { socket, keeper: own };
 }
 
 function judge(known: ReadonlyMap<number, AdoptedProcess>, hello: AdoptionHello): Verdict {

@@ -1,18 +1,16 @@
 /** Where clients find the bus: a UNIX socket that only its owner can reach, gone with the supervisor. */
 
-import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync } from "node:fs";
+import { chmodSync, existsSync, lchownSync, mkdirSync, rmdirSync } from "node:fs";
 import net from "node:net";
 import { basename, dirname, join } from "node:path";
-import { isMainThread } from "node:worker_threads";
 import { HoldfastError } from "../../errors.ts";
 import { LONGEST_UNIX_PATH_BYTES } from "../../system/unix-path.ts";
+import { isAsMade, openPassage, passageAgain } from "../passage.ts";
 import { type Owner, openPeerFolder, type PeerFolder, peerFolderAt } from "../peer-folder.ts";
-import { removePath } from "../socket-path.ts";
+import { listenAtOnce, removePath } from "../socket-path.ts";
 
 const NAME = "bus.sock";
 const OWNER_ONLY = 0o600;
-/** What is made with it is for its owner alone, who may read and write it. */
-const OWNER_ONLY_MASK = 0o177;
 const OWNER_ONLY_FOLDER = 0o700;
 
 export interface BusSocket {
@@ -55,12 +53,13 @@ export function openBusSocketAgain(
 ): BusSocket | null {
   const folder = dirname(path);
   // In the home itself it is found anew.
-  if (folder === run || basename(path) !== NAME || !existsSync(folder)) return null;
+  if (folder === run || basename(path) !== NAME) return null;
   try {
+    const { remove } = isOwn(owner) ? ownAgain(folder, run) : passageAgain(folder, homeOf(run));
     removePath(path);
     const server = listen(path, { ...events, fault: () => {} });
-    if (server && !isOwn(owner)) chownSync(path, owner.uid ?? -1, owner.gid ?? -1);
-    return server && socketAt(path, server, () => peerFolderAt(folder, run).remove());
+    if (server) give(path, owner);
+    return server && socketAt(path, server, remove);
   } catch {
     // Another one will say what is wrong.
     return null;
@@ -87,11 +86,11 @@ function inFolder(run: string | null, owner: Owner, events: SocketEvents): BusSo
   let folder: PeerFolder | null = null;
   let server: net.Server | null = null;
   try {
-    folder = openPeerFolder(run, owner);
+    folder = isOwn(owner) ? openPeerFolder(run, owner) : openPassage(homeOf(run));
     const { path, remove } = folder;
     const socket = join(path, NAME);
     server = listen(socket, events);
-    if (server && !isOwn(owner)) chownSync(socket, owner.uid ?? -1, owner.gid ?? -1);
+    if (server) give(socket, owner);
     if (server) return socketAt(socket, server, remove);
   } catch (error) {
     server?.close();
@@ -101,6 +100,20 @@ function inFolder(run: string | null, owner: Owner, events: SocketEvents): BusSo
   }
   folder?.remove();
   return null;
+}
+
+function ownAgain(folder: string, run: string | null): PeerFolder {
+  if (!isAsMade(folder, OWNER_ONLY_FOLDER)) throw new Error(`${folder} is not as it was made`);
+  return peerFolderAt(folder, run);
+}
+
+function homeOf(run: string | null): string | null {
+  return run === null ? null : dirname(run);
+}
+
+/** Only the supervisor's own user can put anything else in its place meanwhile. */
+function give(path: string, owner: Owner): void {
+  if (!isOwn(owner)) lchownSync(path, owner.uid ?? -1, owner.gid ?? -1);
 }
 
 function faultOf(error: unknown): HoldfastError {
@@ -116,8 +129,8 @@ function listen(path: string, { connected, fault }: SocketEvents): net.Server | 
   server.on("error", ({ message }) =>
     fault(new HoldfastError("HF_BUS_SOCKET", { reason: message })),
   );
-  // At once: the first worker is told of it in this turn. Node listens on paths without waiting for anything.
-  listenMasked(server, path);
+  // At once: the first worker is told of it in this turn.
+  listenAtOnce(server, path);
   if (!server.listening) return null;
   try {
     chmodSync(path, OWNER_ONLY);
@@ -129,16 +142,6 @@ function listen(path: string, { connected, fault }: SocketEvents): net.Server | 
   // It is not what a supervisor lives for.
   server.unref();
   return server;
-}
-
-/** For its owner alone from the first moment on: the mode is the mask's while it is bound. Threads cannot set it. */
-function listenMasked(server: net.Server, path: string): void {
-  const mask = isMainThread ? process.umask(OWNER_ONLY_MASK) : null;
-  try {
-    server.listen({ path, exclusive: true });
-  } finally {
-    if (mask !== null) process.umask(mask);
-  }
 }
 
 function socketAt(path: string, server: net.Server, remove: () => void): BusSocket {

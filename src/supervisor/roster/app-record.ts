@@ -35,13 +35,14 @@ function workerOf(
   { options, peers, listeners }: AppRunner,
   bus: Tokens,
   worker: number,
-  { process: { pid }, token, startTicks, hasListened }: RunningWorker,
+  { process: { pid }, token, startTicks, hasListened, socket }: RunningWorker,
 ): readonly WorkerRecord[] {
   if (pid === null || token === null) return [];
   return [
     {
       identity: { app: options.name, worker, pid, startTicks, token },
       ...{ busToken: bus.tokenOf(worker), busPath: bus.pathOf(worker) },
+      ...(socket === null ? {} : { socket }),
       sticky: peers.record(worker),
       hasListened: hasListened || listeners.isOpenBy(worker, null),
     },

@@ -34,6 +34,8 @@ export interface WorkerRecord {
   readonly busToken: string | null;
   /** The bus's socket, as it was told; not told or null: where the home has it. */
   readonly busPath?: string | null;
+  /** Where it looks for the next supervisor; not told: in the home. */
+  readonly socket?: string;
   /** Null: its app is not sticky. */
   readonly sticky: StickyRecord | null;
   /** It has asked for an address. */
@@ -91,6 +93,7 @@ const isWorkers = listOf(
     identity: isIdentity,
     busToken: orNull(isText),
     busPath: (path) => path === undefined || orNull(isText)(path),
+    socket: (path) => path === undefined || isText(path),
     sticky: orNull(shaped<StickyRecord>({ tag: isText, path: isText, wantsLoads: isFlag })),
     hasListened: isFlag,
   }),
