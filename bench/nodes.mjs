@@ -1,7 +1,7 @@
 /** The Node everything is measured on, and what has to be installed for it and for the peers. */
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const NODES = fileURLToPath(new URL("../test/nodes", import.meta.url));
@@ -28,9 +28,28 @@ export function benchNode() {
 
 function nodeOfTests() {
   if (process.platform !== "linux" || process.arch !== "x64") return undefined;
-  const path = `${NODES}/node_modules/node24/bin/node`;
+  const path = binaryOf("node24");
   if (!existsSync(path)) install(NODES);
   return path;
+}
+
+/**
+ * The Node at hand and, once they are installed, the newer ones of the tests.
+ * @returns {{ path: string, version: string }[]}
+ */
+export function allNodes() {
+  const manifest = JSON.parse(readFileSync(`${NODES}/package.json`, "utf8"));
+  const newer = Object.entries(manifest.dependencies).map(([name, spec]) => ({
+    path: binaryOf(name),
+    version: String(spec).split("@")[1] ?? name,
+  }));
+  const own = { path: process.execPath, version: process.versions.node };
+  return [own, ...newer.filter(({ path }) => existsSync(path))];
+}
+
+/** @param {string} name */
+function binaryOf(name) {
+  return `${NODES}/node_modules/${name}/bin/node`;
 }
 
 export function installPeers() {

@@ -1,5 +1,5 @@
 // Runs the benchmarks, prints what came out and writes it to results/.
-//   run.mjs [accept] [start] [idle] [commands] [scrape] [watch] [sticky] [bus]   all of them when none is named
+//   run.mjs [accept] [start] [idle] [commands] [scrape] [watch] [sticky] [bus] [heir]   all of them when none is named
 //   --quick                short and rough
 //   --only holdfast,pm2    these contenders only
 //   --rounds 9             more rounds or samples than usual
@@ -13,6 +13,7 @@ import { commands } from "./commands.mjs";
 import { CONTENDERS, stopAll } from "./contenders.mjs";
 import { enterCpuGroup } from "./cpu-group.mjs";
 import { facts } from "./facts.mjs";
+import { heir } from "./heir.mjs";
 import { idle } from "./idle.mjs";
 import { benchNode } from "./nodes.mjs";
 import { scrape } from "./scrape.mjs";
@@ -40,7 +41,7 @@ import { watch } from "./watch.mjs";
  */
 
 /** @type {Record<string, Benchmark>} */
-const BENCHMARKS = { accept, start, idle, commands, scrape, watch, sticky, bus };
+const BENCHMARKS = { accept, start, idle, commands, scrape, watch, sticky, bus, heir };
 const NAMES = [...new Set([...CONTENDERS, ...STICKY_CONTENDERS, ...BUS_CONTENDERS])];
 const RESULTS = new URL("results/", import.meta.url);
 
