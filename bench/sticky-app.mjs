@@ -50,8 +50,10 @@ server.on("upgrade", (request, socket, head) => {
 
 // Behind @socket.io/sticky its primary listens.
 const sticky = process.env.BENCH_SOCKETIO_STICKY;
-if (sticky === undefined) server.listen(Number(process.env.PORT), "127.0.0.1");
-else {
+const reusePort = process.env.BENCH_REUSE_PORT === "1";
+if (sticky === undefined) {
+  server.listen({ port: Number(process.env.PORT), host: "127.0.0.1", reusePort });
+} else {
   createRequire(import.meta.url)(sticky).setupWorker(io);
   process.send?.("ready");
 }

@@ -59,7 +59,7 @@ export const CASES = [
     name: "new",
     title: "A new connection for each request, no session; from `on` each gets a cookie",
     mode: "connection",
-    contenders: ["cluster", "nginx", "off", "socketio", "socketioRR", "on"],
+    contenders: ["cluster", "reusePort", "nginx", "off", "socketio", "socketioRR", "on"],
     close: [],
     loader: () => requests(NO_SESSION, "chance"),
   },

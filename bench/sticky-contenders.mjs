@@ -1,4 +1,4 @@
-/** The ways to keep a session on its worker that are compared, and two that do not. */
+/** The ways to keep a session on its worker that are compared, and some that do not. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -24,6 +24,7 @@ const PRIMARY = fileURLToPath(new URL("sticky-primary.mjs", import.meta.url));
 /** @type {Record<string, (setting: Setting) => Started | Promise<Started>>} */
 const STARTERS = {
   cluster,
+  reusePort,
   socketio: (setting) => socketio(setting, "least-connection"),
   socketioRR: (setting) => socketio(setting, "round-robin"),
   nginx,
@@ -33,7 +34,9 @@ const STARTERS = {
 };
 
 /** All but `placed`, which has a test of its own. */
-export const STICKY_CONTENDERS = ["cluster", "socketio", "socketioRR", "nginx", "off", "on"];
+export const STICKY_CONTENDERS = [
+  ...["cluster", "reusePort", "socketio", "socketioRR", "nginx", "off", "on"],
+];
 
 /** Why a contender cannot run on this machine; undefined where it can. */
 export function missing(/** @type {string} */ name) {
@@ -71,6 +74,15 @@ export async function startSticky(name, setting) {
 function cluster({ node, workers, port }) {
   const env = { PORT: String(port), BENCH_WORKERS: String(workers), BENCH_APP: APP };
   return ofChildren([start(node, [CLUSTER], { env })]);
+}
+
+/**
+ * Single processes that listen side by side: nothing can cost less.
+ * @param {Setting} setting
+ */
+function reusePort({ node, workers, port }) {
+  const env = { PORT: String(port), BENCH_REUSE_PORT: "1" };
+  return ofChildren(Array.from({ length: workers }, () => start(node, [APP], { env })));
 }
 
 /**
