@@ -5,7 +5,7 @@ import { readFileSync, unlinkSync } from "node:fs";
 import { HoldfastError } from "../errors.ts";
 import { createFile } from "../system/atomic-file.ts";
 import type { Home } from "../system/home.ts";
-import { isAlive, processState, startTicks } from "../system/proc.ts";
+import { isRunning, processState, startTicks } from "../system/proc.ts";
 
 export interface Owner {
   readonly pid: number;
@@ -81,12 +81,6 @@ function giveBack(pidFile: string, claim: string): void {
 function runningIn(claim: string): Owner | null {
   const owner = ownerIn(claim);
   return owner && isRunning(owner) ? owner : null;
-}
-
-function isRunning({ pid, startTicks: started }: Owner): boolean {
-  if (!isAlive(pid)) return false;
-  const ticks = startTicks(pid);
-  return started === null || ticks === null || ticks === started;
 }
 
 function ownerIn(text: string): Owner | null {

@@ -11,7 +11,6 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readlinkSync,
   rmdirSync,
   unlinkSync,
@@ -19,6 +18,7 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
+import { namesIn } from "../system/folder.ts";
 import { homeAt } from "../system/home.ts";
 import { isAlive } from "../system/proc.ts";
 import { LONGEST_UNIX_PATH_BYTES } from "../system/unix-path.ts";
@@ -186,15 +186,6 @@ function isAwaited(path: string): boolean {
   } catch {
     // Nobody's.
     return false;
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    // Not there, or not for us to see: nothing of ours is in it.
-    return [];
   }
 }
 

@@ -48,6 +48,20 @@ export function isAlive(pid: number): boolean {
   return fields?.[0] !== "Z" || Number(fields[17]) > 1;
 }
 
+/** A process named for good: pids are used again. */
+export interface NamedProcess {
+  readonly pid: number;
+  /** Null where the system does not tell. */
+  readonly startTicks: number | null;
+}
+
+/** That very process runs: another one that has its pid by now is not it. */
+export function isRunning({ pid, startTicks: started }: NamedProcess): boolean {
+  if (!isAlive(pid)) return false;
+  const ticks = startTicks(pid);
+  return started === null || ticks === null || ticks === started;
+}
+
 /** Resident memory in bytes, and CPU time used so far in clock ticks (USER_HZ, 100 a second). */
 export function usageOf(pid: number): { memoryBytes: number; cpuTicks: number } | null {
   const fields = statFields(pid);

@@ -1,7 +1,6 @@
 /** What names a worker beyond the life of the supervisor that started it. */
 
 import { timingSafeEqual } from "node:crypto";
-import { isAlive, startTicks } from "../../system/proc.ts";
 
 export interface WorkerIdentity {
   readonly app: string;
@@ -11,13 +10,6 @@ export interface WorkerIdentity {
   readonly startTicks: number | null;
   /** The worker's own; whoever has it is that worker. */
   readonly token: string;
-}
-
-/** That very process runs: a zombie does not, and another one that has its pid by now is not it. */
-export function isThere({ pid, startTicks: started }: WorkerIdentity): boolean {
-  if (!isAlive(pid)) return false;
-  const ticks = startTicks(pid);
-  return started === null || ticks === null || ticks === started;
 }
 
 /** Takes as long whatever is wrong with the token. */

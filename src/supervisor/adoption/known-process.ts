@@ -1,7 +1,8 @@
 /** A process that is no child of ours, as far as it may be signalled: while its pid is its own for certain. */
 
+import { isRunning } from "../../system/proc.ts";
 import { killGroup } from "../../system/process-group.ts";
-import { isThere, type WorkerIdentity } from "./identity.ts";
+import type { WorkerIdentity } from "./identity.ts";
 
 export class KnownProcess {
   readonly #identity: WorkerIdentity;
@@ -23,7 +24,7 @@ export class KnownProcess {
   }
 
   isThere(): boolean {
-    return isThere(this.#identity);
+    return isRunning(this.#identity);
   }
 
   /** A pid alone could be anybody's: without a time of its start only a link has proved whose it is. */

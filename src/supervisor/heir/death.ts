@@ -1,7 +1,7 @@
 /** Whether a supervisor whose channel has ended is dead. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { isAlive, startTicks } from "../../system/proc.ts";
+import { isRunning } from "../../system/proc.ts";
 import type { Owner } from "../home-lock.ts";
 
 /** The channel ends while the process is being taken down: it is seen to be dead some moments later. */
@@ -11,14 +11,9 @@ const LOOK_EVERY_MS = 2;
 /** Resolves with true as soon as the process is gone, and with false where it lives on without its channel. */
 export async function dies(owner: Owner): Promise<boolean> {
   const until = performance.now() + DEAD_WITHIN_MS;
-  while (!isGone(owner)) {
+  while (isRunning(owner)) {
     if (performance.now() >= until) return false;
     await pause(LOOK_EVERY_MS);
   }
   return true;
-}
-
-/** A pid that is another's now is gone as well. */
-function isGone({ pid, startTicks: started }: Owner): boolean {
-  return !isAlive(pid) || startTicks(pid) !== started;
 }

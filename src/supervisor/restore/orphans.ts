@@ -2,10 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { namesIn } from "../../system/folder.ts";
 import type { Home } from "../../system/home.ts";
-import { isThere } from "../adoption/identity.ts";
+import { isRunning } from "../../system/proc.ts";
 import { APP } from "../roster/before.ts";
-import { namesIn } from "../roster/folder.ts";
 import { appIn, type WorkerRecord } from "../roster/records.ts";
 
 /** Whether some of a home's workers serve on although its supervisor does not run. Changes nothing; never throws. */
@@ -28,7 +28,7 @@ function workersIn(roster: string): readonly WorkerRecord[] {
 function servingIn(path: string): readonly WorkerRecord[] {
   try {
     const { workers } = appIn(readFileSync(path, "utf8"), 0);
-    return workers.filter(({ identity }) => isThere(identity));
+    return workers.filter(({ identity }) => isRunning(identity));
   } catch {
     // Not for us to read, or written by another version: whoever starts the next supervisor is told of it.
     return [];

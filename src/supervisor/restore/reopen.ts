@@ -4,8 +4,8 @@ import { dirname } from "node:path";
 import { explained } from "../../errors.ts";
 import type { Logger } from "../../logs/log.ts";
 import type { Home } from "../../system/home.ts";
+import { isRunning } from "../../system/proc.ts";
 import { type Adoption, openAdoption } from "../adoption/adoption.ts";
-import { isThere } from "../adoption/identity.ts";
 import type { Continuity } from "../continuity.ts";
 import type { HeldShards } from "../heir/held-shards.ts";
 import { sweepRunFolder } from "../peer-folder.ts";
@@ -63,7 +63,7 @@ export function goingOn(
 ): readonly AppRecord[] {
   const onTrial = new Set(saved.filter(({ trial }) => trial).map(({ options }) => options.name));
   const lives = ({ workers }: AppRecord): boolean =>
-    workers.some(({ identity }) => isThere(identity));
+    workers.some(({ identity }) => isRunning(identity));
   return apps.filter((app) => !onTrial.has(app.name) || lives(app));
 }
 
@@ -101,7 +101,7 @@ function foldersOf(apps: readonly AppRecord[]): ReadonlySet<string> {
 function dismiss({ workers }: AppRecord): void {
   for (const { identity } of workers) {
     try {
-      if (isThere(identity)) process.kill(identity.pid, "SIGTERM");
+      if (isRunning(identity)) process.kill(identity.pid, "SIGTERM");
     } catch {
       // It has ended this very moment.
     }

@@ -3,7 +3,7 @@
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isSameBoot } from "../../system/boot.ts";
-import { namesIn } from "./folder.ts";
+import { namesIn } from "../../system/folder.ts";
 import {
   type AppRecord,
   appIn,

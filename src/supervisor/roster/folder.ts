@@ -1,9 +1,10 @@
 /** A folder of small files that hold what they should: written when it changes, and again when somebody has deleted them. */
 
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { HoldfastError } from "../../errors.ts";
 import { swapFile } from "../../system/atomic-file.ts";
+import { namesIn } from "../../system/folder.ts";
 
 const OWNER_ONLY = 0o700;
 /** Deleted files are missed, and what could not be written is tried again, after this time. Milliseconds. */
@@ -91,15 +92,6 @@ export class Folder {
     this.#isTold = true;
     const details = { directory: this.#path, reason: cause.message };
     this.#fault(new HoldfastError("HF_ROSTER_UNWRITABLE", details, { cause }));
-  }
-}
-
-/** The names in a folder; none where it cannot be read. */
-export function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }
 
