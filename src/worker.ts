@@ -4,7 +4,13 @@
  * fires.
  */
 
-import { HOOKS, type MetricsRegistry, type WorkerHooks } from "./agent/hooks.ts";
+import {
+  type DrainFacts,
+  type DrainHook,
+  HOOKS,
+  type MetricsRegistry,
+  type WorkerHooks,
+} from "./agent/hooks.ts";
 
 const agent = (globalThis as { [HOOKS]?: WorkerHooks })[HOOKS];
 
@@ -20,14 +26,13 @@ export const draining: AbortSignal = agent?.draining ?? new AbortController().si
 /**
  * Runs when this worker begins to drain, before the stop signal is raised; the worker stays until
  * the promise settles, at most `drainTimeout`. Hooks of the stage "consumers" run first, and with
- * `handover: true` the successor's `onActivate` code runs only after them.
+ * `handover: true` the successor's `onActivate` code runs only after them, or, if one of them fails,
+ * after the end of this process. A hook is given `{ reason }`: `reload`, `restart`, `stop`, `scale_down`
+ * (nobody follows in this slot), or what made Holdfast replace this worker; null where that is not known.
  */
-export function onDrain(hook: () => void | Promise<void>): void;
-export function onDrain(stage: "consumers" | "rest", hook: () => void | Promise<void>): void;
-export function onDrain(
-  first: "consumers" | "rest" | (() => void | Promise<void>),
-  second?: () => void | Promise<void>,
-): void {
+export function onDrain(hook: DrainHook): void;
+export function onDrain(stage: "consumers" | "rest", hook: DrainHook): void;
+export function onDrain(first: "consumers" | "rest" | DrainHook, second?: DrainHook): void {
   const stage = typeof first === "function" ? "rest" : first;
   const hook = typeof first === "function" ? first : second;
   if (!hook) throw new TypeError("onDrain() needs a function to run");
@@ -36,7 +41,8 @@ export function onDrain(
 
 /**
  * Runs once this worker is in charge of its slot: as soon as it is ready, or with `handover: true`
- * when its predecessor has released its consumers. Runs at once without Holdfast.
+ * when its predecessor has released its consumers. Runs at once without Holdfast. What it rejects with
+ * is an unhandled rejection, and ends the process unless the app handles those.
  */
 export function onActivate(hook: () => void | Promise<void>): void {
   if (agent) agent.onActivate(hook);
@@ -65,4 +71,4 @@ export function registerMetrics(registry: MetricsRegistry): void {
   agent?.onMetrics(registry);
 }
 
-export type { MetricsRegistry };
+export type { DrainFacts, DrainHook, MetricsRegistry };

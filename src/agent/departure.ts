@@ -1,5 +1,6 @@
 /** How this worker leaves: what is open is drained, the app's hooks run, then the stop signal is raised. */
 
+import type { LeaveReason } from "../core/worker.ts";
 import type { AgentSettings } from "../link/agent-messages.ts";
 import type { AppMetrics } from "./app-metrics.ts";
 import type { Channel } from "./channel.ts";
@@ -18,7 +19,7 @@ const CLEANUP_RESERVE_MS = 2000;
 const SIGNAL_ARRIVES_MS = 100;
 
 export interface Leave {
-  begin(timeoutMs: number): void;
+  begin(timeoutMs: number, reason: LeaveReason | null): void;
   hurry(withinMs: number): void;
 }
 
@@ -56,13 +57,13 @@ export function createLeave(parts: LeaveParts, settings: AgentSettings): Leave {
   };
 
   return {
-    begin(timeoutMs) {
+    begin(timeoutMs, reason) {
       if (drain) return;
       release = channel.hold();
       listen.leave();
       gate.leave();
       sticky?.leave(timeoutMs);
-      const hooked = hooks.drain(() => channel.send({ t: "released" }));
+      const hooked = hooks.drain(reason, () => channel.send({ t: "released" }));
       const drained = new Promise<void>((done) => {
         drain = new Drain(traffic, timeoutMs, isAwaited, done);
       });

@@ -7,6 +7,8 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
+import type { Duplex } from "node:stream";
+import { endStream } from "./end-stream.ts";
 import type { InternalSocket } from "./node-internals.ts";
 import { StreamEnds } from "./stream-ends.ts";
 import { type Traffic, TUNNEL } from "./traffic.ts";
@@ -64,7 +66,7 @@ export class Drain {
     if (!this.#told.has(session)) leaveSession(session);
     this.#told.add(session);
     for (const stream of eventStreams(session)) {
-      if (this.#streams.isDue(stream, now, this.#traffic.open)) stream.end();
+      if (this.#streams.isDue(stream, now, this.#traffic.open)) endStream(stream);
     }
   }
 
@@ -139,9 +141,8 @@ function leaveSession(session: ServerHttp2Session): void {
   }, GOAWAY_GRACE_MS).unref();
 }
 
-interface Http2Stream {
+interface Http2Stream extends Duplex {
   readonly sentHeaders?: Record<string, unknown>;
-  end(): void;
 }
 
 /** Open event streams of a session. Node keeps a session's streams on a symbol. */

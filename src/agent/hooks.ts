@@ -1,8 +1,17 @@
 /** What an app may register through "holdfast/worker", held here so that the app need not load us. */
 
+import type { LeaveReason } from "../core/worker.ts";
 import type { AgentSettings, BusSettings } from "../link/agent-messages.ts";
 
 export type Hook = () => void | Promise<void>;
+export type DrainHook = (drain: DrainFacts) => void | Promise<void>;
+
+/** What a worker knows of its drain. */
+export interface DrainFacts {
+  /** Why it leaves; null: not known. */
+  readonly reason: LeaveReason | null;
+}
+
 /** Well unless it gives or resolves to false, throws, or takes too long. */
 export type HealthCheck = () => unknown;
 /** What prom-client's Registry is to us; the answer may be a promise of it. */
@@ -18,7 +27,7 @@ export interface WorkerHooks {
   /** Where the supervisor's bus is; null: it has none. */
   readonly bus: WorkerBus | null;
   readonly draining: AbortSignal;
-  onDrain(stage: DrainStage, hook: Hook): void;
+  onDrain(stage: DrainStage, hook: DrainHook): void;
   onActivate(hook: Hook): void;
   /** The last one registered counts. */
   onHealthCheck(check: HealthCheck): void;
@@ -37,7 +46,7 @@ export interface HookRunner {
   activate(): void;
   healthCheck(): HealthCheck | null;
   /** Runs the hooks of a drain, consumers first; `released` is called in between. Never rejects. */
-  drain(released: () => void): Promise<void>;
+  drain(reason: LeaveReason | null, released: () => void): Promise<void>;
 }
 
 /** `hold` keeps the process until what it returns is called: code that waits for its turn is work to come. */
@@ -47,7 +56,7 @@ export function createHooks(
   onMetrics: (registry: MetricsRegistry) => void,
 ): HookRunner {
   const { slot, generation, worker, bus } = settings;
-  const stages: Record<DrainStage, Hook[]> = { consumers: [], rest: [] };
+  const stages: Record<DrainStage, DrainHook[]> = { consumers: [], rest: [] };
   const waiting: Hook[] = [];
   let release: (() => void) | null = null;
   const draining = new AbortController();
@@ -62,7 +71,7 @@ export function createHooks(
       draining: draining.signal,
       onDrain: (stage, hook) => void stages[stage].push(hook),
       onActivate(hook) {
-        if (isActive) void run(hook);
+        if (isActive) void start(hook);
         else {
           release ??= hold();
           waiting.push(hook);
@@ -77,23 +86,33 @@ export function createHooks(
     activate() {
       if (isActive) return;
       isActive = true;
-      for (const hook of waiting.splice(0)) void run(hook);
+      for (const hook of waiting.splice(0)) void start(hook);
       release?.();
     },
-    async drain(released) {
+    async drain(reason, released) {
       draining.abort();
-      await Promise.all(stages.consumers.map(run));
-      released();
-      await Promise.all(stages.rest.map(run));
+      const all = (hooks: readonly DrainHook[]) =>
+        Promise.all(hooks.map((hook) => hasRun(() => hook({ reason }))));
+      const areDone = await all(stages.consumers);
+      // Of one that failed nobody knows what still runs: the successor waits for the end of this process.
+      if (!areDone.includes(false)) released();
+      await all(stages.rest);
     },
   };
 }
 
-async function run(hook: Hook): Promise<void> {
+/** What fails here is a rejection that nobody handles, as under plain Node: a worker whose consumers never began is no worker. */
+async function start(hook: Hook): Promise<void> {
+  await hook();
+}
+
+/** False: it has failed, which must not keep the worker from leaving; Node would end the process on it. */
+async function hasRun(hook: Hook): Promise<boolean> {
   try {
     await hook();
+    return true;
   } catch (error) {
-    // A hook that fails must not keep the worker from leaving; Node would end the process on it.
     console.error(error);
+    return false;
   }
 }

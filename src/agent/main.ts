@@ -145,7 +145,7 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
       return debug.close();
     case "drain":
       health.stop();
-      return leave.begin(message.timeoutMs);
+      return leave.begin(message.timeoutMs, message.reason ?? null);
     case "hurry":
       return leave.hurry(message.withinMs);
   }

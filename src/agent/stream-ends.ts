@@ -1,5 +1,6 @@
 /** Ends WebSockets and event streams one by one, so that their clients do not return all at once. */
 
+import { endStream } from "./end-stream.ts";
 import type { InternalSocket } from "./node-internals.ts";
 import type { Traffic } from "./traffic.ts";
 import { closeWebSocket } from "./websocket.ts";
@@ -38,7 +39,7 @@ export class StreamEnds {
     }
     const response = socket._httpMessage;
     if (response && isEventStream(response._header) && this.isDue(response, now, open))
-      response.end();
+      endStream(response);
   }
 
   /** Its instant is at random within a window that grows with the number of open connections. */

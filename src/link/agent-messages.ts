@@ -8,6 +8,7 @@ import type { Peer } from "../core/affinity.ts";
 import type { Loads } from "../core/gate.ts";
 import type { AppMetric, WorkerStats } from "../core/stats.ts";
 import type { Sticky } from "../core/sticky.ts";
+import type { LeaveReason } from "../core/worker.ts";
 import type { HomeSettings } from "./adoption.ts";
 
 export const ENVELOPE = "NODE_HOLDFAST";
@@ -104,7 +105,8 @@ export type SupervisorMessage =
   | { readonly t: "detach"; readonly key: string; readonly shard: number }
   /** Wanted: a duplicate of the shard's listening handle. */
   | { readonly t: "return"; readonly key: string; readonly shard: number }
-  | { readonly t: "drain"; readonly timeoutMs: number }
+  /** Without a reason: of a Holdfast that did not say it. */
+  | { readonly t: "drain"; readonly timeoutMs: number; readonly reason?: LeaveReason | null }
   | { readonly t: "hurry"; readonly withinMs: number }
   | { readonly t: "activate" }
   /** With sticky routing: all workers of the app that sessions may belong to, at every change. */

@@ -33,7 +33,7 @@ function drain(runner: AppRunner, worker: Worker): void {
   runner.listeners.forget(worker.id);
   const { drainTimeoutMs: timeoutMs } = runner.policy;
   runner.deliveries.after(() => {
-    process?.send({ t: "drain", timeoutMs });
+    process?.send({ t: "drain", timeoutMs, reason: worker.leaving });
     // A worker that is not ready yet, or no longer listens to us, serves nothing we could drain.
     if (worker.readyAt === null || worker.leaving === "disconnected") process?.signal("SIGTERM");
   });

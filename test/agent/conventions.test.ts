@@ -168,7 +168,7 @@ describe("a worker's own end runs", () => {
 describe('"holdfast/worker"', () => {
   const steps = (lines: readonly string[], who: string) =>
     lines.filter((line) => line.startsWith(`step: ${who} `)).map((line) => line.split(" ")[2]);
-  const ending = ["draining", "consumers", "consumers", "rest", "SIGTERM"];
+  const ending = ["draining", "consumers", "consumers", "rest", "SIGTERM", "ends"];
 
   it("tells slot, generation and the drain, and runs hooks in their order", async () => {
     // Long enough that no worker counts as one that never listens, however slowly it boots.
@@ -178,15 +178,38 @@ describe('"holdfast/worker"', () => {
     await stop(run);
     for (const who of ["1/0", "1/1", "2/0", "2/1"])
       expect(steps(run.stdout, who)).toEqual(["begins", "listens", "active", ...ending]);
+    const at = (step: string) => run.stdout.indexOf(`step: ${step}`);
     // Hand-over: the successor becomes active when its predecessor's consumers are done.
     for (const slot of [0, 1]) {
-      const at = (step: string) => run.stdout.indexOf(`step: ${step}`);
       expect(at(`2/${slot} active`)).toBeGreaterThan(at(`1/${slot} consumers done`));
       expect(at(`2/${slot} listens`)).toBeLessThan(at(`1/${slot} draining`));
+      expect(run.stdout).toContain(`step: 1/${slot} rest reload`);
+      expect(run.stdout).toContain(`step: 2/${slot} rest stop`);
     }
     expect(run.stderr.filter((line) => line.startsWith("Error: a hook that fails"))).toHaveLength(
-      8,
+      4,
     );
+  });
+
+  it("has a successor wait for the end of the process whose consumers would not end", async () => {
+    const flags = ["--handover", "--min-uptime", "2s"];
+    const env = { FAILS: "consumer" };
+    const { run } = await stage("apps/worker-api.mjs", { instances: 1, flags, env });
+    expect(await reload(run, 1)).toBe("done");
+    await stop(run);
+    const at = (step: string) => run.stdout.indexOf(`step: ${step}`);
+    expect(run.stdout).not.toContain("step: 1/0 consumers done");
+    expect(at("2/0 active")).toBeGreaterThan(at("1/0 ends"));
+  });
+
+  it("ends a worker whose activation fails, as under plain Node", async () => {
+    const flags = ["--max-restarts", "0"];
+    const env = { FAILS: "activation" };
+    const { run } = await stage("apps/worker-api.mjs", { instances: 1, flags, env, ready: false });
+    const exit = await run.waitForLog((log) => log.reason !== undefined);
+    expect(exit).toMatchObject({ reason: "uncaught", code: 1, signal: null });
+    expect(run.stderr.join("\n")).toContain("Error: activation fails");
+    await stop(run);
   });
 
   it("is harmless under plain Node", async () => {
@@ -197,7 +220,7 @@ describe('"holdfast/worker"', () => {
     expect(steps(output.stdout, "0/0")).toEqual(["begins", "active", "listens"]);
     child.kill("SIGTERM");
     expect((await output.exited).code).toBe(0);
-    expect(steps(output.stdout, "0/0").at(-1)).toBe("SIGTERM");
+    expect(steps(output.stdout, "0/0").slice(-2)).toEqual(["SIGTERM", "ends"]);
   });
 });
 

@@ -38,7 +38,7 @@ export function outliveSupervisor({ home, worker }: AgentSettings, parts: Parts)
       measure.beat();
     },
     refused() {
-      leave.begin(REFUSED_LEAVES_WITHIN_MS);
+      leave.begin(REFUSED_LEAVES_WITHIN_MS, null);
       const kill = (): boolean => process.kill(process.pid, "SIGKILL");
       setTimeout(kill, REFUSED_LEAVES_WITHIN_MS).unref();
     },

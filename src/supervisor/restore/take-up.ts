@@ -104,7 +104,7 @@ function linked(runner: AppRunner, id: number, { listening }: AdoptionHello): vo
   if (worker.active) running.process.send({ t: "activate" });
   if (worker.phase === "draining") {
     const timeoutMs = Math.max(0, Math.round(worker.deadline - performance.now()));
-    running.process.send({ t: "drain", timeoutMs });
+    running.process.send({ t: "drain", timeoutMs, reason: worker.leaving });
   }
   if (!isHolding(worker)) return;
   runner.gatekeeper.introduce(id);
