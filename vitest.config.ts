@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LeftOut } from "./test/support/left-out.ts";
 
 /** Storms of kills, and a thousand clients with their servers: they have the machine to themselves, after all others. */
 const CROWDED = [
@@ -6,6 +7,9 @@ const CROWDED = [
   "test/promises/p09-bus.test.ts",
   "test/promises/p11-sticky.test.ts",
 ];
+
+/** A file for the results as JSON, for who runs the tests more than once. */
+const { TEST_REPORT } = process.env;
 
 export default defineConfig({
   test: {
@@ -15,7 +19,11 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
-    reporters: ["default"],
+    reporters: TEST_REPORT
+      ? ["default", new LeftOut(), ["json", { outputFile: TEST_REPORT }]]
+      : ["default", new LeftOut()],
+    // The reason of a test that is left out stands above it.
+    includeTaskLocation: true,
     projects: [
       {
         extends: true,

@@ -20,6 +20,7 @@ const suites = [
   "test/sticky",
   "test/bus",
   "test/link",
+  "test/socket-io",
   "test/cli/background.test.ts",
   "test/cli/heir.test.ts",
   "test/cli/step-down.test.ts",
@@ -40,9 +41,10 @@ const reports = mkdtempSync(join(tmpdir(), "holdfast-matrix-"));
 const results = nodes.map(runOn);
 rmSync(reports, { recursive: true });
 console.log(`\nThe matrix: ${folders.join(" ")}`);
-for (const { version, passed, seconds, failures } of results) {
+for (const { version, passed, seconds, failures, leftOut } of results) {
   console.log(`  ${passed ? "passed" : "FAILED"}  node ${version}  ${seconds} s`);
   for (const failure of failures) console.log(`          ${failure}`);
+  for (const name of leftOut) console.log(`          left out: ${name}`);
 }
 process.exitCode = results.every(({ passed }) => passed) ? 0 : 1;
 
@@ -75,19 +77,22 @@ function runOn({ binary }) {
   console.log(`\n=== node ${version.stdout.trim()}`);
   const begin = performance.now();
   const report = join(reports, `${version.stdout.trim()}.json`);
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const { status } = spawnSync(
     binary,
-    ["node_modules/vitest/vitest.mjs", "run", ...project, ...reporters, ...folders],
+    ["node_modules/vitest/vitest.mjs", "run", ...project, ...folders],
     {
       stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, PATH: [dirname(binary), process.env.PATH].join(delimiter) },
+      env: {
+        ...process.env,
+        PATH: [dirname(binary), process.env.PATH].join(delimiter),
+        TEST_REPORT: report,
+      },
     },
   );
   const seconds = Math.round((performance.now() - begin) / 1000);
   const passed = status === 0;
   const failures = passed ? [] : failuresOf(report);
-  return { version: version.stdout.trim(), passed, seconds, failures };
+  return { version: version.stdout.trim(), passed, seconds, failures, leftOut: leftOutOf(report) };
 }
 
 /** What failed, a line each, for the end of the output: what came before may be cut off by who keeps it. */
@@ -100,6 +105,16 @@ function failuresOf(report) {
     return tests.map((test) => `${relative(root, file.name)}: ${test}`);
   });
   return lines.length > 0 ? lines : ["no test failed: an error outside of them, told above"];
+}
+
+/** What was left out; why is told at the end of that run. */
+function leftOutOf(report) {
+  if (!existsSync(report)) return [];
+  return JSON.parse(readFileSync(report, "utf8")).testResults.flatMap((file) =>
+    file.assertionResults
+      .filter(({ status }) => status !== "passed" && status !== "failed")
+      .map(({ fullName }) => `${fullName} (${relative(root, file.name)})`),
+  );
 }
 
 function firstLine(text = "") {

@@ -70,6 +70,7 @@ async function tryOn(node, tarball) {
   const packages = hasNoInstallScripts(folder);
   canBeLoaded(node, at);
   hasTypes(node, at);
+  hasSocketIo(node, at);
   hasCommand(at);
   await serves(at);
   inTheBackground(at);
@@ -134,6 +135,17 @@ export async function main(): Promise<number> {
   const settings = JSON.stringify({ compilerOptions, files: ["consumer.ts"] });
   writeFileSync(join(at.cwd, "tsconfig.json"), settings);
   run(node, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."], at);
+}
+
+/** The adapter needs a package that only its users have. */
+function hasSocketIo(node, at) {
+  run("npm", ["install", "socket.io@^4.8.0", "--no-save", "--ignore-scripts", "--no-audit"], at);
+  const check = `
+    import { createAdapter } from "holdfast/socket.io";
+    import { Server } from "socket.io";
+    const io = new Server({ adapter: createAdapter(), connectionStateRecovery: {} });
+    if ((await io.of("/").adapter.serverCount()) !== 1) throw new Error("no adapter");`;
+  run(node, ["--input-type=module", "-e", check], at);
 }
 
 function hasCommand(at) {

@@ -26,9 +26,29 @@ export function closeFrame(code: number, reason: string): Buffer {
 export function closeWebSocket(socket: Duplex): void {
   if (socket.destroyed || socket.writableEnded) return;
   socket.write(closeFrame(SERVICE_RESTART, "service restart"));
+  silence(socket);
   setTimeout(() => {
     if (socket.destroyed) return;
     socket.end();
     setTimeout(() => socket.destroy(), END_WITHIN_MS).unref();
   }, ANSWER_WITHIN_MS).unref();
+}
+
+/**
+ * Nothing may follow a close frame (RFC 6455, 5.5.1). The library does not know of it: it would go on sending, and answer
+ * the peer's close frame with one of its own, for which Chromium fails the connection (1006 instead of 1012). It is told
+ * that all is written: with an error it would not end the socket.
+ */
+function silence(socket: Duplex): void {
+  const end = socket.end.bind(socket) as (written?: () => void) => Duplex;
+  socket.write = (...args: unknown[]): boolean => {
+    const written = callbackOf(args);
+    if (written) process.nextTick(written);
+    return true;
+  };
+  socket.end = (...args: unknown[]) => end(callbackOf(args)) as typeof socket;
+}
+
+function callbackOf(args: readonly unknown[]): (() => void) | undefined {
+  return args.find((arg) => typeof arg === "function") as (() => void) | undefined;
 }

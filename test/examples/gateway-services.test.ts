@@ -1,36 +1,15 @@
-/** examples/gateway-services: over kills of every worker and a reload of all, each HTTP request gets its answer. */
+/** examples/gateway-services: over reloads of all and kills of every kind of worker, each request gets its answer. */
 
-import { readFileSync } from "node:fs";
 import http from "node:http";
-import { join } from "node:path";
 import { expect, it } from "vitest";
-import { projectRoot } from "../support/holdfast.ts";
-import { House } from "../support/house.ts";
+import { Example } from "../support/examples/example.ts";
 import { until } from "../support/until.ts";
 
-const FOLDER = join(projectRoot, "examples/gateway-services");
 const CLIENTS = 8;
+const WORKERS = 4;
 const ANSWER_WITHIN_MS = 15_000;
 /** What ends a connection without an answer. */
 const ENDED = ["ECONNRESET", "EPIPE"];
-
-interface App {
-  readonly name: string;
-  readonly script: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-/** The example's own file, with a port of the test's. */
-function ecosystem(house: House): string {
-  const { apps } = JSON.parse(readFileSync(join(FOLDER, "ecosystem.config.json"), "utf8")) as {
-    apps: readonly App[];
-  };
-  const moved = apps.map((app) => ({
-    ...{ ...app, cwd: FOLDER, minUptime: 200, backoffBase: 50 },
-    ...(app.env ? { env: { ...app.env, PORT: "0" } } : {}),
-  }));
-  return house.file("ecosystem.config.json", { apps: moved });
-}
 
 interface Answer {
   readonly status: number;
@@ -51,99 +30,95 @@ function get(url: string, agent: http.Agent): Promise<Answer> {
 }
 
 /** Clients that ask all the time, each the next question when it has its answer. */
-function load(address: string) {
-  const counts = { answered: 0, repeated: 0 };
-  const failures: string[] = [];
-  let isOver = false;
-  let asked = 0;
-  const ask = async (agent: http.Agent): Promise<void> => {
-    const item = asked++ % 1000;
-    const url = `http://${address}/quotes/${item}`;
+class Clients {
+  answered = 0;
+  /** Asked again, as HTTP lets a client: the connection has ended without an answer. */
+  repeated = 0;
+  readonly failures: string[] = [];
+  #asked = 0;
+  #isOver = false;
+  readonly #address: string;
+  readonly #all: Promise<unknown>;
+
+  constructor(address: string) {
+    this.#address = address;
+    this.#all = Promise.all(Array.from({ length: CLIENTS }, () => this.#client()));
+  }
+
+  /** Resolves when each client has had several answers more, on average. */
+  async more(): Promise<void> {
+    const before = this.answered;
+    await until(() => this.answered >= before + 5 * CLIENTS, { what: "more answers" });
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#all;
+  }
+
+  async #client(): Promise<void> {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    while (!this.#isOver) await this.#ask(this.#asked++ % 1000, agent);
+    agent.destroy();
+  }
+
+  async #ask(item: number, agent: http.Agent): Promise<void> {
     for (;;) {
       try {
-        const { status, body } = await get(url, agent);
-        if (status !== 200) failures.push(`${status} ${body}`);
-        else if (JSON.parse(body).left !== item % 40) failures.push(`${item}: ${body}`);
-        counts.answered += 1;
+        const { status, body } = await get(`http://${this.#address}/quotes/${item}`, agent);
+        if (status !== 200) this.failures.push(`${status} ${body}`);
+        else if (JSON.parse(body).left !== item % 40) this.failures.push(`${item}: ${body}`);
+        this.answered += 1;
         return;
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
-        // All that HTTP lets a client repeat: an idempotent request whose connection has ended without an answer.
-        if (!ENDED.includes(code ?? "")) return void failures.push(`${code}: ${message}`);
-        counts.repeated += 1;
+        if (!ENDED.includes(code ?? "")) return void this.failures.push(`${code}: ${message}`);
+        this.repeated += 1;
       }
     }
-  };
-  const client = async (): Promise<void> => {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    while (!isOver) await ask(agent);
-    agent.destroy();
-  };
-  const clients = Array.from({ length: CLIENTS }, client);
-  return {
-    ...{ counts, failures },
-    async stop() {
-      isOver = true;
-      await Promise.all(clients);
-    },
-  };
-}
-
-async function pidsOf(house: House, name: string): Promise<readonly number[]> {
-  const app = (await house.overview()).apps.find((each) => each.name === name);
-  const ready = (app?.workers ?? []).filter(({ phase }) => phase === "ready");
-  return ready.flatMap(({ pid }) => (pid === null ? [] : [pid]));
-}
-
-it("loses no request, whichever worker is killed, and in a reload of all", async () => {
-  await using house = new House();
-  await house.ok(["start", ecosystem(house)]);
-  const { apps } = await house.overview();
-  const address = apps.find(({ name }) => name === "gateway")?.addresses[0] ?? "";
-  const { counts, failures, stop } = load(address);
-  const more = async (): Promise<void> => {
-    const before = counts.answered;
-    await until(() => counts.answered >= before + 5 * CLIENTS, { what: "more answers" });
-  };
-  try {
-    await more();
-    for (const name of ["stock", "quotes", "gateway"]) {
-      const both = await pidsOf(house, name);
-      expect(both).toHaveLength(2);
-      for (const pid of both) {
-        process.kill(pid, "SIGKILL");
-        await until(
-          async () => {
-            const now = await pidsOf(house, name);
-            return now.length === 2 && !now.includes(pid);
-          },
-          { what: `the successor of ${name}'s worker`, timeoutMs: 20_000, intervalMs: 100 },
-        );
-        await more();
-      }
-    }
-    // A worker of each service at once: a request may lose one after the other.
-    for (const name of ["stock", "quotes"]) {
-      const [pid = 0] = await pidsOf(house, name);
-      process.kill(pid, "SIGKILL");
-    }
-    await more();
-    await house.ok(["wait", "all"]);
-    await house.ok(["reload", "all"]);
-    await more();
-  } finally {
-    await stop();
   }
-  expect(failures).toEqual([]);
-  // The kills have hit requests under way.
-  expect(counts.repeated).toBeGreaterThan(0);
-}, 120_000);
+}
+
+it("answers every request over 5 reloads and kills of both services, and none is repeated", async () => {
+  await using example = await Example.start("gateway-services", { instances: WORKERS });
+  const clients = new Clients(await example.address("gateway"));
+  const between = (): Promise<void> => clients.more();
+  try {
+    await example.pound({ apps: ["stock", "quotes"], between });
+    // A worker of each at once: a request may lose one after the other.
+    await Promise.all([example.kill("stock", 0), example.kill("quotes", 0)]);
+    await between();
+  } finally {
+    await clients.stop();
+  }
+  const { failures, repeated } = clients;
+  expect({ failures, repeated }).toEqual({ failures: [], repeated: 0 });
+}, 240_000);
+
+it("costs a client one request at most when a worker of the gateway is killed", async () => {
+  await using example = await Example.start("gateway-services", { instances: WORKERS });
+  const clients = new Clients(await example.address("gateway"));
+  const perKill: number[] = [];
+  try {
+    for (let slot = 0; slot < WORKERS; slot += 1) {
+      await clients.more();
+      const before = clients.repeated;
+      await example.kill("gateway", slot);
+      await clients.more();
+      perKill.push(clients.repeated - before);
+    }
+  } finally {
+    await clients.stop();
+  }
+  expect(clients.failures).toEqual([]);
+  expect(Math.max(...perKill), `repeated at each kill: ${perKill}`).toBeLessThanOrEqual(CLIENTS);
+  // Each client has a request under way nearly all the time: some of the kills have hit one.
+  expect(clients.repeated, `repeated at each kill: ${perKill}`).toBeGreaterThan(0);
+}, 240_000);
 
 it("tells what is wrong with the question from what is wrong with those who answer", async () => {
-  await using house = new House();
-  await house.ok(["start", ecosystem(house)]);
-  const { apps } = await house.overview();
-  const address = apps.find(({ name }) => name === "gateway")?.addresses[0] ?? "";
+  await using example = await Example.start("gateway-services", { instances: 1 });
+  const address = await example.address("gateway");
   const asked = async (path: string) => {
     const response = await fetch(`http://${address}${path}`);
     return [response.status, await response.json()];

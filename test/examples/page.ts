@@ -1,7 +1,8 @@
-/** The chat's page without a browser: its own script, on just enough of a document to run in. */
+/** The chat's page without a browser: its own scripts, on just enough of a document to run in. */
 import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { WebSocket } from "ws";
+import { clientOf, type OpenChat } from "./chatters.ts";
 
 class Element {
   textContent = "";
@@ -15,8 +16,20 @@ class Element {
   onsubmit: ((event: { preventDefault(): void }) => void) | null = null;
   readonly dataset: Record<string, string> = {};
   readonly children: (Element | string)[] = [];
+  #parent: Element | null = null;
   append(...children: (Element | string)[]): void {
-    this.children.push(...children);
+    for (const child of children) {
+      if (typeof child !== "string") {
+        child.remove();
+        child.#parent = this;
+      }
+      this.children.push(child);
+    }
+  }
+  remove(): void {
+    const { children = [] } = this.#parent ?? {};
+    if (children.includes(this)) children.splice(children.indexOf(this), 1);
+    this.#parent = null;
   }
   replaceChildren(): void {
     this.children.length = 0;
@@ -40,32 +53,30 @@ export interface Page {
   close(): void;
 }
 
-export function openPage(url: string, name: string): Page {
+export async function openPage(url: string, name: string): Promise<Page> {
   const html = readFileSync(new URL("../../examples/chat-ws/index.html", import.meta.url), "utf8");
-  const script = /<script>([\s\S]*)<\/script>/.exec(html)?.[1] ?? "";
+  const module = /<script type="module">([\s\S]*)<\/script>/.exec(html)?.[1] ?? "";
+  const script = module.replace('import { openChat } from "./client.mjs";', "");
+  const open = await clientOf("chat-ws");
+  const chats: ReturnType<OpenChat>[] = [];
   const elements = new Map<string, Element>();
   const element = (id: string): Element => {
     const found = elements.get(id) ?? new Element();
     elements.set(id, found);
     return found;
   };
-  const sockets: WebSocket[] = [];
-  class PageSocket extends WebSocket {
-    constructor(address: URL) {
-      super(address);
-      sockets.push(this);
-      this.on("error", () => {});
-    }
-  }
-  let isOpen = true;
-  const { protocol, hash, href } = new URL(url);
+  const openChat: OpenChat = (options) => {
+    const chat = open({ ...options, WebSocket });
+    chats.push(chat);
+    return chat;
+  };
+  const { hash, search, href } = new URL(url);
   runInNewContext(script, {
     document: { getElementById: element, createElement: () => new Element() },
-    location: { protocol, hash, href },
+    location: { hash, search, href },
     localStorage: { getItem: () => name, setItem: () => {} },
-    setTimeout: (task: () => void, ms: number) => setTimeout(() => isOpen && task(), ms),
     window: {},
-    ...{ WebSocket: PageSocket, URL, URLSearchParams, performance, clearTimeout },
+    ...{ openChat, URLSearchParams, setTimeout, clearTimeout },
   });
   return {
     shown: (id) => element(id).text,
@@ -75,8 +86,7 @@ export function openPage(url: string, name: string): Page {
       element("form").onsubmit?.({ preventDefault() {} });
     },
     close() {
-      isOpen = false;
-      for (const socket of sockets) socket.terminate();
+      for (const chat of chats) chat.close();
     },
   };
 }

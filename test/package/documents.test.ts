@@ -15,13 +15,19 @@ interface Manifest {
 }
 const manifest = JSON.parse(read("package.json")) as Manifest;
 
-const pages = [
-  ...["README.md", "CHANGELOG.md", "examples/chat-ws/README.md", "examples/monitoring/README.md"],
-  "examples/gateway-services/README.md",
-  ...readdirSync(join(root, "docs"))
+/** Every page below a folder, by its path from the root. */
+const pagesBelow = (folder: string): readonly string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".md"))
-    .map((file) => `docs/${file}`),
-];
+    .map((file) => `${folder}/${file}`)
+    .sort();
+
+const pages = ["README.md", "CHANGELOG.md", ...pagesBelow("docs"), ...pagesBelow("examples")];
+
+/** The examples that are apps. */
+const examples = readdirSync(join(root, "examples"))
+  .filter((name) => existsSync(join(root, "examples", name, "ecosystem.config.json")))
+  .sort();
 
 describe("the documents", () => {
   it.each(pages)("%s links to what is there", (page) => {
@@ -53,11 +59,52 @@ describe("the documents", () => {
 
 describe("the configurations shown", () => {
   it.each([
-    ...["ecosystem.example.json", "examples/chat-ws/ecosystem.config.json"],
-    "examples/gateway-services/ecosystem.config.json",
+    "ecosystem.example.json",
+    ...examples.map((name) => `examples/${name}/ecosystem.config.json`),
   ])("%s is valid", (file) => {
     expect(parseConfig(JSON.parse(read(file)))).toMatchObject({ ok: true });
   });
+});
+
+describe.each(examples)("the example %s", (name) => {
+  const readme = read(`examples/${name}/README.md`);
+
+  it("says all in a title and five lines", () => {
+    const [title, empty, ...lines] = readme.trimEnd().split("\n");
+    expect(title).toMatch(/^# \S/);
+    expect(empty).toBe("");
+    expect(lines.length).toBe(5);
+    expect(lines.filter((line) => line.trim() === "" || line.length > 130)).toEqual([]);
+  });
+  it("tells the one command, and links to its recipe", () => {
+    expect(readme).toContain(`npm run examples ${name}`);
+    expect(readme).toMatch(/\]\(\.\.\/\.\.\/docs\/recipes\/[\w.-]+\.md[)#]/);
+  });
+  it("has a test of its name, and a place in the list of all", () => {
+    expect(existsSync(join(root, `test/examples/${name}.test.ts`))).toBe(true);
+    expect(read("examples/README.md")).toContain(`](${name}/README.md)`);
+  });
+});
+
+describe("the recipes", () => {
+  it("are all in their list", () => {
+    const recipes = readdirSync(join(root, "docs/recipes")).filter((file) => file !== "README.md");
+    const list = read("docs/recipes/README.md");
+    expect(recipes.filter((file) => !list.includes(`](${file})`))).toEqual([]);
+  });
+  it("are short", () => {
+    const long = pagesBelow("docs/recipes").filter(
+      (page) => read(page).trimEnd().split("\n").length > 100,
+    );
+    expect(long).toEqual([]);
+  });
+});
+
+it("every image is shown on some page", () => {
+  const folder = join(root, "docs/images");
+  const images = existsSync(folder) ? readdirSync(folder) : [];
+  const all = pages.map(read).join("\n");
+  expect(images.filter((image) => !all.includes(`docs/images/${image})`))).toEqual([]);
 });
 
 describe("the package", () => {

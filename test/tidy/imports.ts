@@ -81,6 +81,15 @@ const ROOMS: Readonly<Record<string, Rights>> = {
     types: ["core/*", "logs/*"],
   },
   worker: { uses: ["agent/hooks", "bus"] },
+  "socket-io": {
+    uses: [
+      ...["errors", "bus", "bus/worker-bus", "core/socket-io/*"],
+      ...["config/kinds", "config/memory", "config/received"],
+    ],
+    types: ["bus/*", "config/*"],
+    packages: ["node:", "socket.io-adapter"],
+  },
+  "socket.io": { uses: ["socket-io/*"], packages: ["socket.io-adapter"] },
   bin: { uses: ["cli/*"], packages: ["node:"] },
 };
 

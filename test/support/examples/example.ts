@@ -16,13 +16,16 @@ export interface ExampleOptions {
   readonly apps?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+/** What has just been done to the example. */
+export type Blow = "start" | "reload" | "kill";
+
 export interface PoundOptions {
   /** The apps whose workers are killed, by turns. Default: all. */
   readonly apps?: readonly string[];
   /** Reloads of everything, with a kill after each. Default: 5. */
   readonly reloads?: number;
   /** Waits for something to have happened since it was called last, such as more messages. */
-  readonly between: () => Promise<void>;
+  readonly between: (after: Blow) => Promise<void>;
 }
 
 interface Described {
@@ -99,14 +102,14 @@ export class Example {
 
   /** Reloads everything and kills workers of slot after slot, with something happening between. */
   async pound({ apps = this.names, reloads = 5, between }: PoundOptions): Promise<void> {
-    await between();
+    await between("start");
     for (let round = 0; round < reloads; round += 1) {
       await this.reload();
-      await between();
+      await between("reload");
       const name = apps[round % apps.length];
       const { length } = await this.workers(name);
       await this.kill(name, round % length);
-      await between();
+      await between("kill");
     }
   }
 

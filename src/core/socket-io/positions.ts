@@ -1,0 +1,37 @@
+/** How far each member's entries have come, as text: it is what a client keeps and shows when it comes back. Pure. */
+
+import type { Positions } from "./terms.ts";
+
+/** A client may send anything. */
+const LONGEST_TEXT = 16 * 1024;
+const PART = /^([\w-]{1,32}):([0-9a-z]{1,10})$/;
+const BASE = 36;
+
+export function textOf(positions: Iterable<readonly [string, number]>): string {
+  let text = "";
+  for (const [from, n] of positions) {
+    if (text !== "") text += ",";
+    text += `${from}:${n.toString(BASE)}`;
+  }
+  return text;
+}
+
+/** Null where it is no such text. */
+export function positionsOf(text: string): Map<string, number> | null {
+  if (text.length > LONGEST_TEXT) return null;
+  const positions = new Map<string, number>();
+  if (text === "") return positions;
+  for (const part of text.split(",")) {
+    const [, from, digits] = PART.exec(part) ?? [];
+    if (from === undefined || digits === undefined) return null;
+    const n = Number.parseInt(digits, BASE);
+    if (!Number.isSafeInteger(n)) return null;
+    positions.set(from, n);
+  }
+  return positions;
+}
+
+/** Whether the entry with this number is behind them. */
+export function covers(positions: Positions, from: string, n: number): boolean {
+  return (positions.get(from) ?? 0) >= n;
+}

@@ -1,0 +1,249 @@
+/** A Socket.IO server as a member of all those of its name: what one says all hear, in one order, each once. */
+
+import { randomBytes } from "node:crypto";
+import { Ledger } from "../core/socket-io/ledger.ts";
+import { Sessions } from "../core/socket-io/sessions.ts";
+import type { Entry, PacketMeta } from "../core/socket-io/terms.ts";
+import { Asks } from "./asks.ts";
+import { Attendance } from "./attendance.ts";
+import { CatchUp } from "./catch-up.ts";
+import { Faults } from "./faults.ts";
+import { Intake } from "./intake.ts";
+import { Line } from "./line.ts";
+import type { Answer, Local, Question } from "./local.ts";
+import type { Terms } from "./options.ts";
+import { Outflow } from "./outflow.ts";
+import { Posts } from "./posts.ts";
+import { Transfers } from "./transfers.ts";
+import { pack } from "./wire.ts";
+
+const NAME_BYTES = 4;
+const NOTHING = new Uint8Array();
+const TRIM_EVERY_MS = 5000;
+/** Without recovery, entries are kept for members alone. */
+const KEPT_MS = 15_000;
+const FLUSH_WITHIN_MS = 2000;
+
+export class Cluster {
+  readonly me = randomBytes(NAME_BYTES).toString("base64url").replace(/^-/, "_");
+  readonly terms: Terms;
+  readonly faults: Faults;
+  readonly ledger: Ledger<Entry>;
+  readonly sessions: Sessions;
+  readonly asks = new Asks();
+  readonly transfers: Transfers;
+  readonly #locals = new Map<string, Local>();
+  readonly #attendance: Attendance;
+  readonly #intake: Intake;
+  readonly #outflow: Outflow;
+  readonly #posts: Posts;
+  readonly #catchUp: CatchUp;
+  readonly #line: Line | null;
+  readonly #timer: NodeJS.Timeout;
+  #sessionsKeptMs = 0;
+
+  constructor(terms: Terms) {
+    this.terms = terms;
+    this.faults = new Faults(() => this.#locals.values());
+    const { maxPackets, maxBytes, maxSessions } = terms;
+    this.ledger = new Ledger({ keptMs: KEPT_MS, maxPackets, maxBytes });
+    this.sessions = new Sessions(maxSessions);
+    this.#line = terms.bus && new Line(terms.bus, this.#linePort());
+    this.#intake = this.#makeIntake();
+    this.#outflow = this.#makeOutflow();
+    this.#posts = new Posts({
+      me: this.me,
+      publish: async (to, piece, options) => this.#line?.to(to, piece, options),
+      heard: (from, kind, value) => this.#heardLetter(from, kind, value),
+      refused: (error) => this.#attendance.refused(error),
+    });
+    this.#catchUp = new CatchUp({
+      ...{ inflow: this.#intake.inflow, ledger: this.ledger, sessions: this.sessions },
+      post: (to, kind, value) => this.#posts.send(to, kind, value),
+    });
+    this.#attendance = new Attendance({
+      ...{ me: this.me, bus: terms.bus, line: this.#line, faults: this.faults },
+      ...{ sessions: this.sessions, intake: this.#intake, outflow: this.#outflow },
+      ...{ catchUp: this.#catchUp, posts: this.#posts },
+      gone: (member) => this.#gone(member),
+    });
+    this.transfers = new Transfers({
+      ...{ me: this.me, intake: this.#intake, ledger: this.ledger, sessions: this.sessions },
+      whenSettled: () => this.#attendance.whenSettled(),
+      isMember: (member) => this.#attendance.members.has(member),
+      nextNumber: () => this.#outflow.next,
+      say: (kind, meta) => this.say(kind, meta),
+      local: (nsp) => this.#locals.get(nsp),
+    });
+    this.#timer = setInterval(() => this.#trim(), TRIM_EVERY_MS).unref();
+    void this.#attendance.begin();
+  }
+
+  /** This member and all others it knows. */
+  get serverCount(): number {
+    return this.#attendance.members.size + 1;
+  }
+
+  get others(): readonly string[] {
+    return this.#attendance.members.all();
+  }
+
+  get positions(): ReadonlyMap<string, number> {
+    return this.#intake.inflow.positions;
+  }
+
+  add(local: Local): void {
+    this.#locals.set(local.name, local);
+    if (!local.times) return;
+    this.ledger.keep(local.times.packetMs);
+    this.#sessionsKeptMs = Math.max(this.#sessionsKeptMs, local.times.sessionMs);
+  }
+
+  /** Resolves when all that was said has been passed on; with the last one the member leaves. */
+  async remove(local: Local): Promise<void> {
+    if (this.#locals.get(local.name) === local) this.#locals.delete(local.name);
+    if (this.#locals.size > 0) return;
+    if (this.#outflow.state === "open") {
+      this.say("bye", null);
+      await Promise.race([this.#outflow.flush(), this.#intake.when(() => false, FLUSH_WITHIN_MS)]);
+    }
+    clearInterval(this.#timer);
+    this.#intake.close();
+    this.#outflow.detach("alone");
+    const told = (error: unknown): void => this.faults.tell("leaving the bus failed", error);
+    await this.#line?.close().catch(told);
+  }
+
+  /** See `Outflow.say`. */
+  say(kind: string, meta: unknown, body: Uint8Array = NOTHING, isEarly = false): void {
+    this.#outflow.say(kind, meta, body, isEarly && this.#intake.isLive);
+  }
+
+  /** The same for what no caller waits for. */
+  trySay(kind: string, meta: unknown): void {
+    try {
+      this.say(kind, meta, undefined, true);
+    } catch (error) {
+      this.faults.tell(`other workers cannot be told (${kind})`, error);
+    }
+  }
+
+  inTurn(run: () => void): void {
+    this.#outflow.inTurn(run);
+  }
+
+  /** Resolves when all that was said until now has been passed on. */
+  flush(): Promise<void> {
+    return this.#outflow.flush();
+  }
+
+  /** Asks all other members; their answers come to `asks`. */
+  ask(id: number, question: Omit<Question, "id">, data: unknown): void {
+    this.say("ask", { ...question, id }, pack(data));
+  }
+
+  #linePort() {
+    return {
+      ...{ me: this.me, name: this.terms.name },
+      toAll: (entry: Entry) => {
+        const isHello = entry.kind === "hello" && entry.from !== this.me;
+        if (isHello) this.#attendance.heardHello(entry);
+        this.#intake.take(entry);
+      },
+      toMe: (entry: Entry) => this.#posts.take(entry),
+      exit: (app: string, worker: number) => {
+        const { members } = this.#attendance;
+        for (const member of members.of(app, worker)) this.#attendance.gone(member);
+      },
+      up: () => this.#attendance.up(),
+      down: () => this.#attendance.down(),
+      failed: (error: unknown) => this.faults.tell("a message of another worker failed", error),
+    };
+  }
+
+  #makeIntake(): Intake {
+    return new Intake(this.me, {
+      apply: (entry) => this.#apply(entry),
+      own: (n) => this.#outflow.heard(n),
+      remember: (entry) => this.ledger.append(entry),
+      isRepairing: () => this.#attendance.isRepairing,
+      repair: (member) => void this.#attendance.repair(member),
+      lost: (member, count) =>
+        this.faults.tell(`${count} messages of the member ${member} are lost`),
+      isMember: (member) => this.#attendance.members.has(member),
+    });
+  }
+
+  #makeOutflow(): Outflow {
+    return new Outflow({
+      me: this.me,
+      publish: (piece) => this.#line?.toAll(piece) ?? Promise.resolve(),
+      deliver: (entry) => {
+        this.#intake.inflow.note(this.me, entry.n);
+        this.#apply(entry);
+        this.#intake.look();
+      },
+      refused: (error) => this.#attendance.refused(error),
+      dropped: (count) => this.faults.tell(`${count} messages to other workers were dropped`),
+    });
+  }
+
+  #gone(member: string): void {
+    this.#posts.forget(member);
+    this.#line?.forget(member);
+    this.#catchUp.gone(member);
+    this.transfers.gone(member);
+    this.asks.gone(member);
+    this.#intake.look();
+  }
+
+  #heardLetter(from: string, kind: string, value: unknown): void {
+    if (kind === "here") this.#attendance.heardHere(from, value as never);
+    else if (kind === "want") this.#catchUp.heardWant(from, value as never);
+    else if (kind === "page") this.#catchUp.heardPage(value as never);
+    else if (kind === "answer") {
+      const { id, value: told, isLast } = value as Answer;
+      this.asks.heard(id, from, told, isLast);
+    }
+  }
+
+  #apply(entry: Entry): void {
+    this.ledger.append(entry);
+    try {
+      this.#carryOut(entry);
+    } catch (error) {
+      this.faults.tell(`what another worker said failed (${entry.kind})`, error);
+    }
+  }
+
+  #carryOut(entry: Entry): void {
+    const { kind, from, meta } = entry;
+    if (kind === "packet" || kind === "fleeting") {
+      const local = this.#locals.get((meta as PacketMeta).nsp);
+      local?.deliver(entry, () => this.ledger.offset(this.positions));
+    } else if (kind === "join" || kind === "leave" || kind === "disconnect") {
+      this.#locals.get((meta as PacketMeta).nsp)?.act(kind, meta as never);
+    } else if (kind === "ask") this.#answer(from, entry);
+    else if (kind === "bye") this.#attendance.gone(from);
+    else this.transfers.heard(entry);
+  }
+
+  #answer(from: string, { meta, body }: Entry): void {
+    if (from === this.me) return;
+    const question = meta as Question;
+    const reply = (value: unknown, isLast: boolean): void =>
+      this.#posts.send(from, "answer", { id: question.id, value, isLast } satisfies Answer);
+    const local = this.#locals.get(question.nsp);
+    if (local) local.answer(question, body, reply);
+    else reply(null, true);
+  }
+
+  #trim(): void {
+    const now = Date.now();
+    const { members, hasMetAll } = this.#attendance;
+    this.ledger.trim(now);
+    this.sessions.trim(now, this.#sessionsKeptMs);
+    if (hasMetAll) this.transfers.forgetStrangers();
+    this.#intake.inflow.forget((member) => member !== this.me && !members.has(member));
+  }
+}

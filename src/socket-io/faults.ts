@@ -1,0 +1,37 @@
+/** Tells what no caller waits for: to who listens to the adapter's "error", or else as a warning of the process. */
+
+import { HoldfastError } from "../errors.ts";
+
+export interface Ear {
+  listenerCount(event: string): number;
+  emit(event: string, error: unknown): boolean;
+}
+
+const AGAIN_AFTER_MS = 60_000;
+
+export class Faults {
+  readonly #ears: () => Iterable<Ear>;
+  readonly #told = new Map<string, number>();
+
+  constructor(ears: () => Iterable<Ear>) {
+    this.#ears = ears;
+  }
+
+  tell(what: string, error?: unknown): void {
+    const reason =
+      error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
+    const fault = new Error(`${what}${reason}`, error === undefined ? {} : { cause: error });
+    const listening = [...this.#ears()].filter((ear) => ear.listenerCount("error") > 0);
+    for (const ear of listening) ear.emit("error", fault);
+    if (listening.length > 0) return;
+    // The same thing again and again would bury everything else.
+    const now = Date.now();
+    if (now - (this.#told.get(what) ?? 0) < AGAIN_AFTER_MS) return;
+    this.#told.set(what, now);
+    process.emitWarning(fault.message, { type: "HoldfastSocketIoWarning" });
+  }
+}
+
+export function codeOf(error: unknown): string | null {
+  return error instanceof HoldfastError ? error.code : null;
+}

@@ -1,0 +1,161 @@
+/** What comes from other members, put in its order: held while this one is new, and asked for again where it is missing. */
+
+import { Inflow } from "../core/socket-io/inflow.ts";
+import { covers } from "../core/socket-io/positions.ts";
+import type { Entry, Positions } from "../core/socket-io/terms.ts";
+import type { Told } from "./catch-up.ts";
+
+const LOOK_EVERY_MS = 50;
+/** What waits at the supervisor, or was sent twice, comes by itself. */
+const ASK_AFTER_MS = 100;
+const GIVE_UP_AFTER_MS = 2500;
+
+export interface IntakePort {
+  /** An entry of another member, in its turn. Never throws. */
+  apply(entry: Entry): void;
+  /** One of this member's own has come back. */
+  own(n: number): void;
+  /** An older entry, from before this member was there. */
+  remember(entry: Entry): void;
+  /** Something is being fetched. */
+  isRepairing(): boolean;
+  /** Fetches what is missing of this member. */
+  repair(member: string): void;
+  /** So many entries of a member will not come. */
+  lost(member: string, count: number): void;
+  isMember(member: string): boolean;
+}
+
+export class Intake {
+  readonly inflow = new Inflow<Entry>();
+  readonly #port: IntakePort;
+  readonly #me: string;
+  /** What comes before this member knows what was before; null: it knows. */
+  #early: (Entry | number)[] | null = [];
+  readonly #begins = new Map<string, number>();
+  /** Of each gap, how far its member had come when something was last done about it. */
+  readonly #looks = new Map<string, { position: number; at: number; isAsked: boolean }>();
+  readonly #watchers = new Set<() => void>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(me: string, port: IntakePort) {
+    this.#me = me;
+    this.#port = port;
+  }
+
+  get isLive(): boolean {
+    return this.#early === null;
+  }
+
+  take(entry: Entry): void {
+    if (this.#early) this.#early.push(entry.from === this.#me ? entry.n : entry);
+    else if (entry.from === this.#me) this.#port.own(entry.n);
+    else {
+      this.inflow.take(entry, Date.now(), this.#port.apply);
+      this.#changed();
+    }
+  }
+
+  /** A member has told which was the last it said before it heard of this one. */
+  begin(member: string, n: number): void {
+    if (this.#early) {
+      if (!this.#begins.has(member)) this.#begins.set(member, n);
+    } else {
+      this.inflow.begin(member, n, this.#port.apply);
+      this.#changed();
+    }
+  }
+
+  /** This member knows what was before, or that nobody knows. */
+  goLive(told: Told | null): void {
+    const early = this.#early ?? [];
+    const first = new Map<string, number>();
+    for (const each of early) {
+      if (typeof each === "number") continue;
+      first.set(each.from, Math.min(each.n, first.get(each.from) ?? each.n));
+    }
+    for (const [member, n] of [...this.#begins, ...(told?.positions ?? [])]) {
+      const before = (first.get(member) ?? Number.POSITIVE_INFINITY) - 1;
+      if (member !== this.#me) this.inflow.note(member, Math.min(n, before));
+    }
+    for (const entry of told?.entries ?? []) {
+      if (covers(this.inflow.positions, entry.from, entry.n)) this.#port.remember(entry);
+    }
+    this.#early = null;
+    for (const each of early) {
+      if (typeof each === "number") this.#port.own(each);
+      else this.take(each);
+    }
+    this.#changed();
+  }
+
+  /** Resolves when all these have come, except what will never come, or with false when the time is over. */
+  async whenHad(positions: Positions, timeoutMs: number): Promise<boolean> {
+    const isHad = (from: string, n: number): boolean =>
+      covers(this.inflow.positions, from, n) ||
+      (this.inflow.knows(from) && from !== this.#me && !this.#port.isMember(from));
+    const isDone = (): boolean => [...positions].every(([from, n]) => isHad(from, n));
+    if (await this.when(isDone, timeoutMs)) return true;
+    // Nobody here has ever heard of such a member.
+    return [...positions].every(([from, n]) => isHad(from, n) || !this.inflow.knows(from));
+  }
+
+  /** Resolves with true when it is so, looked at after each entry, or with false when the time is over. */
+  when(isDone: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (isDone()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (result: boolean): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        resolve(result);
+      };
+      const look = (): void => {
+        if (isDone()) end(true);
+      };
+      const timer = setTimeout(() => end(isDone()), timeoutMs).unref();
+      this.#watchers.add(look);
+    });
+  }
+
+  /** Something has changed that somebody may wait for. */
+  look(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  close(): void {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #changed(): void {
+    if (this.#watchers.size > 0) this.look();
+    if (!this.inflow.hasGaps || this.#timer) return;
+    this.#timer = setInterval(() => this.#mend(), LOOK_EVERY_MS).unref();
+  }
+
+  #mend(): void {
+    const now = Date.now();
+    for (const { from, since } of this.inflow.gaps()) this.#mendOne(from, since, now);
+    const open = new Set(this.inflow.gaps().map(({ from }) => from));
+    for (const from of this.#looks.keys()) if (!open.has(from)) this.#looks.delete(from);
+    if (open.size === 0) this.close();
+    this.look();
+  }
+
+  #mendOne(from: string, since: number, now: number): void {
+    const position = this.inflow.positions.get(from) ?? 0;
+    const look = this.#looks.get(from) ?? { position, at: since, isAsked: false };
+    // It comes on: what is missing now is another gap.
+    if (look.position !== position) Object.assign(look, { position, at: now, isAsked: false });
+    else if (this.#port.isRepairing()) look.at = now;
+    this.#looks.set(from, look);
+    if (this.#port.isRepairing()) return;
+    if (now - look.at >= GIVE_UP_AFTER_MS) {
+      const count = this.inflow.passOver(from, this.#port.apply);
+      if (count > 0) this.#port.lost(from, count);
+    } else if (now - look.at >= ASK_AFTER_MS && !look.isAsked) {
+      look.isAsked = true;
+      this.#port.repair(from);
+    }
+  }
+}

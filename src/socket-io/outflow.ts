@@ -1,0 +1,233 @@
+/**
+ * What this member says to all. It comes back by the bus, in the order in which all others hear it: only then it is
+ * delivered here, too, and only then it is known to have been passed on. What has not come back when the connection is
+ * lost is said again.
+ */
+
+import type { Entry } from "../core/socket-io/terms.ts";
+import { piecesOf } from "./wire.ts";
+
+/** Without a bus so much is kept, to be said when there is one again. */
+const MOST_KEPT = 10_000;
+const MOST_KEPT_BYTES = 16 * 1024 * 1024;
+/** With one, more than that waits for the supervisor: the process is told, and not filled up. */
+const MOST_WAITING_BYTES = 128 * 1024 * 1024;
+const TRY_AGAIN_AFTER_MS = 100;
+
+export interface OutflowPort {
+  readonly me: string;
+  publish(piece: Buffer): Promise<void>;
+  /** One of this member's own, in its turn. Never throws. */
+  deliver(entry: Entry): void;
+  /** What could not be published: true where it is to be tried again. */
+  refused(error: unknown): boolean;
+  /** So many of the oldest will not be said. */
+  dropped(count: number): void;
+}
+
+interface Said {
+  readonly entry: Entry;
+  readonly pieces: readonly Buffer[];
+  readonly bytes: number;
+  isDelivered: boolean;
+  /** It has come back. */
+  isHeard: boolean;
+  /** The connection it was sent by; 0: none yet. */
+  by: number;
+}
+
+/** Something that is done here alone, after all that was said before. */
+interface Local {
+  run(): void;
+}
+
+/** `waiting`: not begun yet. `open`: as it should be. `detached`: there is no bus for now. `alone`: there will be none. */
+export type OutflowState = "waiting" | "open" | "detached" | "alone";
+
+export class Outflow {
+  readonly #port: OutflowPort;
+  #items: (Said | Local)[] = [];
+  #n = 0;
+  #state: OutflowState = "waiting";
+  #connection = 1;
+  /** The newest that has come back by this connection. */
+  #heardUpTo = 0;
+  /** So many at the front have been sent by this connection. */
+  #sent = 0;
+  #lastSent = 0;
+  #bytes = 0;
+  #undelivered = 0;
+  #isPumping = false;
+
+  constructor(port: OutflowPort) {
+    this.#port = port;
+  }
+
+  get state(): OutflowState {
+    return this.#state;
+  }
+
+  /** The number that the next entry gets. */
+  get next(): number {
+    return this.#n + 1;
+  }
+
+  /** The number of the last entry that the bus was given. */
+  get lastSent(): number {
+    return this.#lastSent;
+  }
+
+  /**
+   * Says it to all. `isEarly`: it need not come back before it is delivered here, unless others do before it. Throws
+   * HF_BUS_TOO_LARGE.
+   */
+  say(kind: string, meta: unknown, body: Uint8Array, isEarly = false): void {
+    const { me: from } = this.#port;
+    const entry: Entry = { from, n: this.#n + 1, at: Date.now(), kind, meta, body };
+    const pieces = this.#state === "alone" ? [] : piecesOf(entry);
+    this.#n += 1;
+    if (this.#state === "alone") return this.#port.deliver(entry);
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const said: Said = { entry, pieces, bytes, isDelivered: false, isHeard: false, by: 0 };
+    const isAtOnce = this.#state === "detached" || (isEarly && this.#undelivered === 0);
+    this.#items.push(said);
+    this.#bytes += bytes;
+    this.#undelivered += 1;
+    if (isAtOnce) this.#deliver(said);
+    this.#bound();
+    void this.#pump();
+  }
+
+  /** Runs it when all that was said before has been delivered here. */
+  inTurn(run: () => void): void {
+    if (this.#undelivered === 0) run();
+    else this.#items.push({ run });
+  }
+
+  /** One of this member's own has come back. */
+  heard(n: number): void {
+    const said = this.#items.find((item): item is Said => "entry" in item && item.entry.n === n);
+    if (said) {
+      said.isHeard = true;
+      said.by = this.#connection;
+    }
+    this.#heardUpTo = Math.max(this.#heardUpTo, n);
+    this.#advance();
+  }
+
+  /** There is a connection: what has not come back is said again. */
+  open(): void {
+    if (this.#state === "alone") return;
+    this.#state = "open";
+    void this.#pump();
+  }
+
+  /** The connection is lost. */
+  lost(): void {
+    this.#connection += 1;
+    this.#heardUpTo = 0;
+    this.#sent = 0;
+  }
+
+  /** There is no bus, for now or for good: what was said is delivered here. */
+  detach(state: "detached" | "alone"): void {
+    this.#state = state;
+    for (const item of [...this.#items]) {
+      if ("run" in item) item.run();
+      else if (!item.isDelivered) this.#deliver(item);
+    }
+    this.#items = state === "alone" ? [] : this.#items.filter((item) => "entry" in item);
+    this.#sent = 0;
+    if (state === "alone") this.#bytes = 0;
+  }
+
+  /** Resolves when all that was said until now has come back, or there is no bus. */
+  flush(): Promise<void> {
+    const isOff = this.#state === "detached" || this.#state === "alone";
+    if (this.#items.length === 0 || isOff) return Promise.resolve();
+    return new Promise((resolve) => void this.#items.push({ run: resolve }));
+  }
+
+  #advance(): void {
+    for (let item = this.#items[0]; item !== undefined; item = this.#items[0]) {
+      if ("entry" in item && !this.#hasComeBack(item)) return;
+      this.#shift();
+      if ("run" in item) item.run();
+      else if (!item.isDelivered) this.#deliver(item);
+    }
+  }
+
+  #shift(): Said | Local | undefined {
+    const item = this.#items.shift();
+    if (this.#sent > 0) this.#sent -= 1;
+    if (item && "entry" in item) this.#bytes -= item.bytes;
+    return item;
+  }
+
+  /** What went by one connection comes back in its order: one that comes back stands for all before it. */
+  #hasComeBack({ isHeard, by, entry }: Said): boolean {
+    return isHeard || (by === this.#connection && entry.n <= this.#heardUpTo);
+  }
+
+  #deliver(said: Said): void {
+    said.isDelivered = true;
+    this.#undelivered -= 1;
+    this.#port.deliver(said.entry);
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      for (;;) {
+        const said = this.#next();
+        if (!said) return;
+        await this.#send(said);
+      }
+    } finally {
+      this.#isPumping = false;
+    }
+  }
+
+  #next(): Said | undefined {
+    if (this.#state !== "open") return undefined;
+    for (; this.#sent < this.#items.length; this.#sent += 1) {
+      const item = this.#items[this.#sent] as Said | Local;
+      if ("entry" in item && !item.isHeard && item.by !== this.#connection) return item;
+    }
+    return undefined;
+  }
+
+  async #send(said: Said): Promise<void> {
+    const connection = this.#connection;
+    try {
+      for (const piece of said.pieces) {
+        await this.#port.publish(piece);
+        if (connection !== this.#connection) return;
+      }
+      said.by = connection;
+      this.#lastSent = Math.max(this.#lastSent, said.entry.n);
+    } catch (error) {
+      if (!this.#port.refused(error)) return;
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_AFTER_MS).unref());
+    }
+  }
+
+  #bound(): void {
+    const isOver = (): boolean =>
+      this.#state === "open"
+        ? this.#bytes > MOST_WAITING_BYTES
+        : this.#bytes > MOST_KEPT_BYTES || this.#items.length > MOST_KEPT;
+    let dropped = 0;
+    while (this.#items.length > 1 && isOver()) {
+      const item = this.#shift();
+      if (!item) break;
+      if ("run" in item) item.run();
+      else {
+        dropped += 1;
+        if (!item.isDelivered) this.#deliver(item);
+      }
+    }
+    if (dropped > 0) this.#port.dropped(dropped);
+  }
+}

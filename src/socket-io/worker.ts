@@ -1,0 +1,8 @@
+import type { Bus } from "../bus/api.ts";
+import { ownHooks } from "../bus/worker-bus.ts";
+import { bus } from "../bus.ts";
+
+/** Null where Holdfast is not around this process. */
+export function busOfThisWorker(): Bus | null {
+  return ownHooks() ? bus : null;
+}

@@ -1,0 +1,29 @@
+/** examples/http-fastify: a Fastify app as its documentation writes it, over reloads and kills. */
+
+import { expect, it } from "vitest";
+import { Example } from "../support/examples/example.ts";
+import { expectShopToHold, poundShop } from "../support/examples/web.ts";
+
+const QUIET = { env: { LOG_LEVEL: "warn" } };
+
+it("fails no request in five reloads, and by a kill only those inside the killed worker", async () => {
+  await using example = await Example.start("http-fastify", QUIET);
+  expect(await example.workers()).toHaveLength(4);
+  expectShopToHold(await poundShop(example));
+  // Each of the four workers that left in each of the five reloads has run the app's own clean-up; killed ones cannot.
+  const { stdout } = await example.house.ok(["logs", "fastify", "--raw", "--lines", "all"]);
+  expect(stdout.match(/"msg":"closed"/g)).toHaveLength(20);
+}, 240_000);
+
+it("answers as a shop", async () => {
+  await using example = await Example.start("http-fastify", { instances: 1, ...QUIET });
+  const address = await example.address();
+  const item = await fetch(`http://${address}/items/7`);
+  expect(await item.json()).toMatchObject({ id: 7, price: 107 });
+  const headers = { "content-type": "application/json" };
+  const order = (body: string) =>
+    fetch(`http://${address}/orders`, { method: "POST", headers, body });
+  const taken = await order(JSON.stringify({ lines: [{ price: 5, quantity: 3 }] }));
+  expect([taken.status, await taken.json()]).toMatchObject([201, { lines: 1, total: 15 }]);
+  expect((await order('{"lines":[{"price":5}]}')).status).toBe(400);
+}, 120_000);
