@@ -24,18 +24,23 @@ io.on("connection", (socket) => {
   const { room, name } = socket.data;
   socket.emit("welcome", { worker: whoServes(), name, room, isRecovered: socket.recovered });
   moved(room);
-  socket.on("say", async ({ id, text } = {}, accepted) => {
+  // What strangers send may be anything: what it is read by must not throw where nobody catches it.
+  socket.on("say", async (message, accepted) => {
+    if (typeof accepted !== "function") return;
+    const { id, text } = message ?? {};
     const said = { room, id: words(id, 64), from: name, text: words(text, 2000) };
     if (said.id === "" || said.text === "") return accepted({ id, seq: null });
     try {
       const message = await ask("rooms.say", said);
-      io.to(room).emit("message", message);
+      io.to(named(room)).emit("message", message);
       accepted({ id, seq: message.seq });
     } catch (error) {
       giveUp(socket, "say", error);
     }
   });
-  socket.on("since", async ({ log, seq } = {}, answer) => {
+  socket.on("since", async (known, answer) => {
+    if (typeof answer !== "function") return;
+    const { log, seq } = known ?? {};
     try {
       answer(await ask("rooms.since", { room, log: words(log, 32), seq: Number(seq) || 0 }));
     } catch (error) {
@@ -50,7 +55,12 @@ function enter(socket) {
   socket.data.key = words(me, 32);
   socket.data.name = words(name, 24) || "someone";
   socket.data.room = words(room, 32) || "lobby";
-  socket.join(socket.data.room);
+  socket.join(named(socket.data.room));
+}
+
+/** Every socket is alone in a room of its id: what people name is none of those. */
+function named(room) {
+  return `room:${room}`;
 }
 
 /** It comes back, and asks again what was not answered: `disconnect()` would have it stay away. */
@@ -67,9 +77,12 @@ function moved(room) {
 async function count(room) {
   counts.delete(room);
   try {
-    const sockets = await io.in(room).fetchSockets();
+    const sockets = await io.in(named(room)).fetchSockets();
     const people = [...new Map(sockets.map(({ data }) => [data.key, data.name]))];
-    io.to(room).emit("people", { count: people.length, people: people.slice(0, MOST_NAMED) });
+    io.to(named(room)).emit("people", {
+      count: people.length,
+      people: people.slice(0, MOST_NAMED),
+    });
   } catch (error) {
     // They are counted again when the next one comes or goes.
     console.error(`who is in the room is not known: ${error.message}`);

@@ -5,13 +5,6 @@ import { onActivate } from "holdfast/worker";
 import { openLog } from "./log.mjs";
 import { serveRooms } from "./serve-rooms.mjs";
 
-onActivate(async () => {
-  try {
-    await serveRooms(bus, openLog(process.env.ROOMS_FOLDER));
-  } catch (error) {
-    // Rooms without a log are no use: Holdfast tries again with another process, and tells why this one ended.
-    console.error(error);
-    process.exit(1);
-  }
-});
+// Where this fails the worker ends: rooms without a log are no use, and Holdfast tries again with another process.
+onActivate(() => serveRooms(bus, openLog(process.env.ROOMS_FOLDER)));
 process.send?.("ready");

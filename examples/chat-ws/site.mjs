@@ -40,7 +40,8 @@ export function whoServes() {
 
 /** What a person typed, without control characters and no longer than `length`. */
 export function words(text, length) {
-  return String(text ?? "")
+  if (typeof text !== "string") return "";
+  return text
     .replace(/\p{Cc}+/gu, " ")
     .trim()
     .slice(0, length);

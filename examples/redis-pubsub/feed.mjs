@@ -56,8 +56,6 @@ async function catchUp(client) {
 }
 
 function send(client, number, message) {
-  // A drain has ended it: what does not go out now is sent when the client is back.
-  if (client.response.writableEnded) return;
   const lost = number - client.at - 1;
   if (lost > 0) client.response.write(`event: lost\ndata: ${lost}\n\n`);
   client.response.write(`id: ${number}\ndata: ${JSON.stringify(message)}\n\n`);
@@ -65,12 +63,16 @@ function send(client, number, message) {
 }
 
 async function join(request, response) {
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+  const type = { "content-type": "text/event-stream", "cache-control": "no-cache" };
+  // The next stream comes by a connection of its own, and so to a worker that stays.
+  response.writeHead(200, { ...type, connection: "close" });
   const last = request.headers["last-event-id"] ?? "";
   const at = Number(/^\d{1,15}$/.test(last) ? last : ((await redis.get(NUMBER)) ?? 0));
-  if (response.closed || response.writableEnded) return;
+  if (response.closed) return;
   // Who is cut off before the first message needs a number to come back with, too.
-  response.write(`retry: 100\nevent: joined\nid: ${at}\ndata:\n\n`);
+  response.write(
+    `retry: ${Math.round(50 + Math.random() * 100)}\nevent: joined\nid: ${at}\ndata:\n\n`,
+  );
   const client = { response, at, isReading: false };
   clients.add(client);
   response.once("close", () => clients.delete(client));

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { io, type Socket } from "socket.io-client";
 import { expect, it } from "vitest";
 import { Example } from "../support/examples/example.ts";
 import { Company, clientOf, killSupervisor } from "./chatters.ts";
@@ -37,3 +38,35 @@ it("loses no message and doubles none: 5 reloads, workers, rooms and the supervi
     rmSync(folder, { recursive: true, force: true });
   }
 }, 300_000);
+
+it("outlives what strangers may send", async () => {
+  await using example = await Example.start("chat-socketio", {
+    instances: 1,
+    env: { ROOMS_FOLDER: "." },
+    apps: { rooms: { autostart: false } },
+  });
+  const url = `http://${await example.address("chat")}/`;
+  const [before] = await example.workers("chat");
+  const strange = { toString: 1 };
+  const enter = (auth: object): Socket =>
+    io(url, { auth, transports: ["websocket"], forceNew: true });
+  const sockets = [{ name: strange, room: [strange] }, { me: null, name: 7 }, {}].map(enter);
+  try {
+    for (const socket of sockets) {
+      for (const event of ["say", "since"]) {
+        for (const sent of [null, 7, "text", [], { id: strange, text: strange }]) {
+          socket.emit(event, sent);
+          socket.emit(event, sent, "no function");
+        }
+        socket.emit(event);
+      }
+      // It refuses what has no text, and so has had all that came before.
+      const said = { id: strange, text: strange };
+      expect(await socket.timeout(10_000).emitWithAck("say", said)).toMatchObject({ seq: null });
+    }
+  } finally {
+    for (const socket of sockets) socket.disconnect();
+  }
+  const [after] = await example.workers("chat");
+  expect(after?.pid).toBe(before?.pid);
+}, 60_000);

@@ -88,7 +88,15 @@ export class Owner {
 
   /** What the heir holds, of what the owner knows, as sockets in /proc: waits until it has as many. */
   async holds(heir: number, sockets: number): Promise<void> {
-    await until(() => socketsOf(heir) === sockets, { what: `${sockets} sockets held by the heir` });
+    await until(() => socketsOf(heir).length === sockets, {
+      what: `${sockets} sockets held by the heir`,
+    });
+  }
+
+  /** Waits until the heir holds the socket by that name. */
+  async holdsThe(heir: number, name: string): Promise<void> {
+    const link = await this.tell("link", name);
+    await until(() => socketsOf(heir).includes(String(link)), { what: `the heir to hold ${name}` });
   }
 
   /** Ends the owner as a crash does; what the heir reports then. */
@@ -140,9 +148,9 @@ export function othersOf(owner: Owner): number[] {
 }
 
 /** Sockets a process has open beside its output and its channel. */
-function socketsOf(pid: number): number {
-  const links = readdirSync(`/proc/${pid}/fd`)
+function socketsOf(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`)
     .filter((fd) => Number(fd) > 3)
-    .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-  return links.filter((link) => link.startsWith("socket:")).length;
+    .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+    .filter((link) => link.startsWith("socket:"));
 }

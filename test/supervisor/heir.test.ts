@@ -92,8 +92,7 @@ describe("an heir", () => {
     for (let n = 0; n < 49; n++) await owner.bind(`${n}`);
     const [port = 0] = await owner.bind("49");
     process.kill(heir, "SIGCONT");
-    await until(() => state(heir) === "S", { what: "the heir to run" });
-    await owner.holds(heir, 1);
+    await owner.holdsThe(heir, "49");
     expect((await owner.die()).held).toEqual({ "api/49": true, "api/48": false });
     expect(await said(port)).toBe(`49 by ${heir}`);
   });
@@ -107,7 +106,7 @@ describe("an heir", () => {
     expect([state(heir), owner.hasTakenOver()]).toEqual(["S", false]);
     owner.child.kill("SIGCONT");
     await owner.bind("a");
-    await owner.holds(heir, 1);
+    await owner.holdsThe(heir, "a");
     expect((await owner.die()).pid).toBe(heir);
   });
 
