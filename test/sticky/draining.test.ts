@@ -78,6 +78,8 @@ describe("a draining worker", () => {
     // Each of them is in the hands of its worker's system, or at its worker's own door: nobody reads there.
     await until(() => unixSockets() >= before + 20, { what: "them to be sent to their worker" });
     process.kill(owner, "SIGKILL");
+    // A stop before the supervisor has heard of it would take it for its own doing.
+    await run.waitForLog((log) => log.pid === owner && log.reason !== undefined);
     const served = await Promise.allSettled(asked);
     expect(served.filter(({ status }) => status === "rejected")).toEqual([]);
     await stop(run);
