@@ -39,6 +39,8 @@ const byHttp2 =
             } as tls.ConnectionOptions)
           : connect(port, localAddress),
     });
+    // The request is told as well, and with it who asked.
+    session.on("error", () => {});
     const answer = await all(session.request({ ":path": "/" }).end());
     session.close();
     await once(session, "close");
