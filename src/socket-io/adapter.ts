@@ -1,6 +1,7 @@
 /** The adapter of one namespace, with the sessions of its clients: they may go on in any worker. */
 
 import type { Adapter } from "socket.io-adapter";
+import { proofOf } from "../core/socket-io/positions.ts";
 import type { JoinedText, SessionNews } from "../core/socket-io/sessions.ts";
 import type { PacketMeta } from "../core/socket-io/terms.ts";
 import { Book } from "./book.ts";
@@ -23,6 +24,9 @@ export class HoldfastAdapter extends SpanningAdapter {
   readonly #book: Book | null;
   /** Sessions of others whose clients are on their way in, by their private id. */
   readonly #taken = new Map<string, Taken>();
+  /** Clients that could not be let in: their connections end. */
+  readonly #refused = new WeakSet<ServerSocket>();
+  #isClosed = false;
 
   constructor(nsp: Namespace, cluster: Cluster) {
     super(nsp, cluster);
@@ -32,15 +36,19 @@ export class HoldfastAdapter extends SpanningAdapter {
   }
 
   override async close(): Promise<void> {
+    this.#isClosed = true;
     this.#book?.close();
     await this.cluster.remove(this);
   }
 
   override addAll(id: string, rooms: Set<string>): void {
+    const socket = this.namespace.sockets.get(id);
+    if (socket && this.#refused.has(socket)) return;
     super.addAll(id, rooms);
+    // Its namespace was given up as empty while it was on its way in: it would be deaf.
+    if (this.#isClosed && socket) return this.#refuse(socket);
     if (!this.#book) return;
     if (this.#book.has(id)) return this.#book.joined(id, rooms);
-    const socket = this.namespace.sockets.get(id);
     // One that comes back joins its rooms before it is let in.
     if (socket) this.#letIn(socket, this.#book);
   }
@@ -67,9 +75,14 @@ export class HoldfastAdapter extends SpanningAdapter {
     setTimeout(() => {
       if (this.#taken.get(pid) === taken) this.#taken.delete(pid);
     }, TAKEN_FOR_MS).unref();
-    const { sid, joined, data } = taken.session;
+    const { joined } = taken;
+    const { sid, data } = taken.session;
     // What was missed is sent when the client is let in: until then there may be more.
     return { sid, pid, rooms: joined.flatMap(([, rooms]) => rooms), data, missedPackets: [] };
+  }
+
+  retell(): void {
+    this.#book?.retell();
   }
 
   handOver(pid: string): { joined: JoinedText; data: unknown } | null {
@@ -100,19 +113,31 @@ export class HoldfastAdapter extends SpanningAdapter {
     const pid = socket.pid ?? "";
     const taken = socket.recovered ? this.#taken.get(pid) : undefined;
     this.#taken.delete(pid);
-    // Its client has come by another way meanwhile; this one is ended once it is in.
-    if (taken?.isValid() === false) return void setImmediate(() => socket.conn.close(true));
-    book.open(socket, rooms, taken?.session.joined ?? []);
-    if (!taken) return;
-    const { ledger, positions, faults } = this.cluster;
-    const joined = joinedOf(taken.session.joined);
+    if (!taken) return book.open(socket, rooms, []);
+    // Its client has come by another way meanwhile.
+    if (!taken.isValid()) return this.#refuse(socket);
+    const { ledger, positions } = this.cluster;
+    const joined = joinedOf(taken.joined);
     const missing = { had: taken.had, nsp: this.name, joined, now: Date.now() };
     const missed = ledger.missed(missing, positions);
-    if (!missed) return faults.tell("a client came back too late for all that it has missed");
+    // Some of it had to go while it was on its way in: it comes again, and gets a new session.
+    if (!missed) return this.#refuse(socket);
+    book.open(socket, rooms, taken.joined);
     for (const { entry, offset } of missed) {
       const data = unpack(entry.body) as unknown[];
-      socket.packet({ type: (entry.meta as PacketMeta).type, data: [...data, offset] });
+      const { type } = entry.meta as PacketMeta;
+      socket.packet({ type, data: [...data, proofOf(offset)] });
     }
+  }
+
+  /**
+   * It is in already, as far as Socket.IO knows: its connection is ended once that is done. Nothing is to reach it until
+   * then, as its client would take that for a proof.
+   */
+  #refuse(socket: ServerSocket): void {
+    this.#refused.add(socket);
+    super.delAll(socket.id);
+    setImmediate(() => socket.conn.close(true));
   }
 }
 

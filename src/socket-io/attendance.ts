@@ -7,7 +7,8 @@ import type { CatchUp } from "./catch-up.ts";
 import { codeOf, type Faults } from "./faults.ts";
 import type { Intake } from "./intake.ts";
 import type { Line } from "./line.ts";
-import { type MemberFacts, Members } from "./members.ts";
+import type { Local } from "./local.ts";
+import { type Here, type MemberFacts, Members } from "./members.ts";
 import type { Outflow } from "./outflow.ts";
 import type { Posts } from "./posts.ts";
 
@@ -16,6 +17,9 @@ const SILENT_AFTER_MS = 2000;
 const CATCH_UP_WITHIN_MS = 3000;
 const OPENINGS = 20;
 const OPEN_AGAIN_AFTER_MS = 250;
+const PASSING = ["HF_BUS_CONNECTION_LOST", "HF_BUS_OVERLOADED"];
+/** Somebody unknown that says much is greeted once in that time. */
+const GREET_AGAIN_AFTER_MS = 1000;
 /** Owners of sessions that have not been met by then are gone. */
 const MET_WITHIN_MS = 15_000;
 const FINAL = ["HF_BUS_CLOSED", "HF_BUS_REFUSED"];
@@ -30,19 +34,17 @@ export interface AttendancePort {
   readonly outflow: Outflow;
   readonly catchUp: CatchUp;
   readonly posts: Posts;
+  /** This process's namespaces. */
+  locals(): Iterable<Local>;
   /** A member is gone, and is none any more. */
   gone(member: string): void;
-}
-
-/** What a member tells one that says hello: the last number it has said before. */
-interface Here extends MemberFacts {
-  readonly n: number;
 }
 
 export class Attendance {
   readonly members = new Members();
   readonly #port: AttendancePort;
   readonly #fetching = new Set<string>();
+  readonly #greeted = new Set<string>();
   #connection = 1;
   #isOpening = false;
   #openedAt: number | null = null;
@@ -62,16 +64,18 @@ export class Attendance {
     if (!line) return this.#beginAlone();
     if (this.#isOpening || this.#openedAt !== null) return;
     this.#isOpening = true;
-    for (let opening = 1; this.#openedAt === null; opening += 1) {
+    for (let opening = 1; this.#openedAt === null && !this.#isOver; opening += 1) {
       try {
         await this.#join(line);
       } catch (error) {
         await line.close().catch(() => {});
-        // The supervisor has gone just now: another one comes.
-        const isPassing = codeOf(error) === "HF_BUS_CONNECTION_LOST" && opening < OPENINGS;
+        if (this.#isOver) break;
+        const code = codeOf(error);
+        // The supervisor has gone just now, and another one comes; or it has too much to do.
+        const isPassing = code !== null && PASSING.includes(code) && opening < OPENINGS;
         if (!isPassing) {
           faults.tell("it works alone, as there is no bus", error);
-          this.#detach(codeOf(error));
+          this.#detach(code);
           break;
         }
         await new Promise((resolve) => setTimeout(resolve, OPEN_AGAIN_AFTER_MS));
@@ -99,7 +103,7 @@ export class Attendance {
   /** True: what could not be published may be tried again. */
   refused(error: unknown): boolean {
     const code = codeOf(error);
-    if (code === "HF_BUS_CONNECTION_LOST" || code === "HF_BUS_OVERLOADED") return true;
+    if (code !== null && PASSING.includes(code)) return true;
     const { faults, outflow } = this.#port;
     faults.tell("other workers cannot be reached", error);
     if (code === "HF_BUS_UNREACHABLE") outflow.detach("detached");
@@ -107,16 +111,26 @@ export class Attendance {
     return false;
   }
 
-  /** A member says hello to all. */
-  heardHello({ from, n, meta }: Entry): void {
-    const { posts, outflow, intake } = this.#port;
-    this.#meet(from, meta as MemberFacts);
-    posts.send(from, "here", { ...this.#facts, n: outflow.lastSent } satisfies Here);
-    intake.begin(from, n - 1);
+  /** Somebody says something to all; it is not its turn yet. */
+  noticed({ kind, from, n, meta }: Entry): void {
+    if (from === this.#port.me || kind === "bye") return;
+    if (kind === "hello") {
+      this.heardGreeting(from, { ...(meta as MemberFacts), n: n - 1, wasGone: false });
+    } else if (this.#openedAt !== null && !this.members.has(from)) {
+      this.#greet(from);
+    }
   }
 
-  heardHere(from: string, { n, ...facts }: Here): void {
+  /** A member says hello: to all, or to this one alone. */
+  heardGreeting(from: string, here: Here): void {
+    const mine = this.#here(from);
+    this.heardHere(from, here);
+    this.#port.posts.send(from, "here", mine);
+  }
+
+  heardHere(from: string, { n, wasGone, ...facts }: Here): void {
     this.#meet(from, facts);
+    if (wasGone) for (const local of this.#port.locals()) local.retell();
     this.#port.intake.begin(from, n);
   }
 
@@ -132,14 +146,19 @@ export class Attendance {
     for (const each of from) {
       if (this.#fetching.has(each)) continue;
       this.#fetching.add(each);
-      await catchUp.fetch(each, inflow.positions, false, (entries) => {
-        for (const entry of entries) {
-          // What somebody said who was gone before this member came is none of its clients' business.
-          const isKnown = inflow.knows(entry.from) || this.members.has(entry.from);
-          if (isKnown && entry.from !== me) intake.take(entry);
-        }
-      });
-      this.#fetching.delete(each);
+      try {
+        await catchUp.fetch(each, inflow.positions, false, (entries) => {
+          for (const entry of entries) {
+            // What somebody said who was gone before this member came is none of its clients' business.
+            const isKnown = inflow.knows(entry.from) || this.members.has(entry.from);
+            if (isKnown && entry.from !== me) intake.take(entry);
+          }
+        });
+      } catch (error) {
+        this.#port.faults.tell("what another worker has kept cannot be read", error);
+      } finally {
+        this.#fetching.delete(each);
+      }
     }
     intake.look();
   }
@@ -161,6 +180,8 @@ export class Attendance {
   async #join(line: Line): Promise<void> {
     const { outflow, intake, catchUp, sessions } = this.#port;
     const ready = await line.open();
+    // Its server was closed meanwhile.
+    if (this.#isOver) return void (await line.close());
     this.#openedAt = Date.now();
     this.#hello();
     outflow.open();
@@ -178,12 +199,30 @@ export class Attendance {
     return { app, worker };
   }
 
+  #here(to: string): Here {
+    const { intake, outflow } = this.#port;
+    const wasGone = !this.members.has(to) && intake.inflow.knows(to);
+    return { ...this.#facts, n: outflow.lastSent, wasGone };
+  }
+
+  get #isOver(): boolean {
+    return this.#port.outflow.state === "alone";
+  }
+
+  /** One that lives and is not known: it was taken for gone, or its hello was lost. It answers as to a hello. */
+  #greet(member: string): void {
+    if (this.#greeted.has(member)) return;
+    this.#greeted.add(member);
+    setTimeout(() => this.#greeted.delete(member), GREET_AGAIN_AFTER_MS).unref();
+    this.#port.posts.send(member, "hello", this.#here(member));
+  }
+
   #hello(): void {
     this.#port.outflow.say("hello", this.#facts, new Uint8Array());
   }
 
   #beginAlone(): void {
-    const told = "The Socket.IO adapter works in this process alone, as Holdfast is not around it.";
+    const told = "The Socket.IO adapter works in this process alone, as it has no bus of Holdfast.";
     process.emitWarning(told, { type: "HoldfastSocketIoWarning" });
     this.#port.intake.goLive(null);
     this.#port.outflow.detach("alone");

@@ -26,6 +26,8 @@ interface Page {
   readonly rooms: Map<string, string>;
   /** The data that was told last, as text. */
   data: string;
+  /** That its data cannot be kept was told. */
+  isUnusable: boolean;
 }
 
 export class Book {
@@ -48,7 +50,7 @@ export class Book {
   /** A client is there. `known`: its session as it was, with what it joined when. */
   open(socket: BookSocket, rooms: Iterable<string>, known: JoinedText): void {
     if (socket.pid === undefined) return;
-    const page: Page = { socket, pid: socket.pid, rooms: new Map(), data: "" };
+    const page: Page = { socket, pid: socket.pid, rooms: new Map(), data: "", isUnusable: false };
     // The client's own room is as old as its session.
     const own = known.find(([, names]) => names.includes(socket.id))?.[0] ?? this.#port.since();
     page.rooms.set(socket.id, own);
@@ -104,6 +106,11 @@ export class Book {
     return null;
   }
 
+  /** Somebody took them for gone. */
+  retell(): void {
+    for (const page of this.#pages.values()) this.#note(page);
+  }
+
   flush(): void {
     const news = [...this.#changed].map((page) => this.#newsOf(page, "on"));
     this.#changed.clear();
@@ -150,12 +157,15 @@ export class Book {
     return { nsp, pid, sid: socket.id, joined: [...joined], data, state };
   }
 
-  #dataOf({ socket, data }: Page): string {
+  #dataOf(page: Page): string {
     try {
-      return JSON.stringify(socket.data ?? {}) ?? "{}";
+      const data = JSON.stringify(page.socket.data ?? {}) ?? "{}";
+      page.isUnusable = false;
+      return data;
     } catch (error) {
-      this.#port.unusable(error);
-      return data || "{}";
+      if (!page.isUnusable) this.#port.unusable(error);
+      page.isUnusable = true;
+      return page.data || "{}";
     }
   }
 

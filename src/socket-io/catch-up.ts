@@ -1,13 +1,14 @@
 /** What another member has heard and this one has not, fetched page by page. */
 
 import type { Inflow } from "../core/socket-io/inflow.ts";
-import type { Ledger } from "../core/socket-io/ledger.ts";
+import type { Dropped, Ledger } from "../core/socket-io/ledger.ts";
 import { positionsOf, textOf } from "../core/socket-io/positions.ts";
 import type { Session, Sessions } from "../core/socket-io/sessions.ts";
 import type { Entry, Positions } from "../core/socket-io/terms.ts";
 
 const PAGE_BYTES = 2 * 1024 * 1024;
 const PAGE_SESSIONS = 2000;
+const PAGE_SESSION_BYTES = 1024 * 1024;
 const PAGE_WITHIN_MS = 3000;
 
 /** What is asked for. */
@@ -26,6 +27,8 @@ interface Page {
   readonly isLast: boolean;
   /** How far the member that answers has come. */
   readonly positions: string;
+  /** What it had to drop. */
+  readonly dropped: readonly Dropped[];
   readonly sessions: readonly Session[];
   readonly next: number | null;
 }
@@ -35,6 +38,7 @@ export interface Told {
   readonly entries: readonly Entry[];
   readonly sessions: readonly Session[];
   readonly positions: Positions;
+  readonly dropped: readonly Dropped[];
 }
 
 export interface CatchUpPort {
@@ -74,7 +78,8 @@ export class CatchUp {
       sessions.push(...page.sessions);
       ({ isLast, next } = page);
       if (isLast && next === null) {
-        return { entries, sessions, positions: positionsOf(page.positions) ?? new Map() };
+        const positions = positionsOf(page.positions) ?? new Map();
+        return { entries, sessions, positions, dropped: page.dropped };
       }
     }
     return null;
@@ -86,9 +91,10 @@ export class CatchUp {
     const told =
       sessions === null
         ? { sessions: [], next: null }
-        : this.#port.sessions.page(sessions, PAGE_SESSIONS);
+        : this.#port.sessions.page(sessions, PAGE_SESSIONS, PAGE_SESSION_BYTES);
     const page: Page = {
       ...{ id, isLast, entries: entries.map(packed), positions: textOf(inflow.positions) },
+      dropped: ledger.dropped,
       ...told,
     };
     this.#port.post(from, "page", page);

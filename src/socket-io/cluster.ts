@@ -18,7 +18,6 @@ import { Transfers } from "./transfers.ts";
 import { pack } from "./wire.ts";
 
 const NAME_BYTES = 4;
-const NOTHING = new Uint8Array();
 const TRIM_EVERY_MS = 5000;
 /** Without recovery, entries are kept for members alone. */
 const KEPT_MS = 15_000;
@@ -56,15 +55,16 @@ export class Cluster {
       publish: async (to, piece, options) => this.#line?.to(to, piece, options),
       heard: (from, kind, value) => this.#heardLetter(from, kind, value),
       refused: (error) => this.#attendance.refused(error),
+      unwritable: (error) => this.faults.tell("another worker cannot be answered", error),
     });
     this.#catchUp = new CatchUp({
       ...{ inflow: this.#intake.inflow, ledger: this.ledger, sessions: this.sessions },
       post: (to, kind, value) => this.#posts.send(to, kind, value),
     });
     this.#attendance = new Attendance({
-      ...{ me: this.me, bus: terms.bus, line: this.#line, faults: this.faults },
+      ...{ me: this.me, bus: terms.bus, line: this.#line, faults: this.faults, posts: this.#posts },
       ...{ sessions: this.sessions, intake: this.#intake, outflow: this.#outflow },
-      ...{ catchUp: this.#catchUp, posts: this.#posts },
+      ...{ catchUp: this.#catchUp, locals: () => this.#locals.values() },
       gone: (member) => this.#gone(member),
     });
     this.transfers = new Transfers({
@@ -115,7 +115,7 @@ export class Cluster {
   }
 
   /** See `Outflow.say`. */
-  say(kind: string, meta: unknown, body: Uint8Array = NOTHING, isEarly = false): void {
+  say(kind: string, meta: unknown, body: Uint8Array = new Uint8Array(), isEarly = false): void {
     this.#outflow.say(kind, meta, body, isEarly && this.#intake.isLive);
   }
 
@@ -144,10 +144,9 @@ export class Cluster {
 
   #linePort() {
     return {
-      ...{ me: this.me, name: this.terms.name },
+      ...{ me: this.me, name: this.terms.name, isLive: () => this.#intake.isLive },
       toAll: (entry: Entry) => {
-        const isHello = entry.kind === "hello" && entry.from !== this.me;
-        if (isHello) this.#attendance.heardHello(entry);
+        this.#attendance.noticed(entry);
         this.#intake.take(entry);
       },
       toMe: (entry: Entry) => this.#posts.take(entry),
@@ -165,11 +164,11 @@ export class Cluster {
     return new Intake(this.me, {
       apply: (entry) => this.#apply(entry),
       own: (n) => this.#outflow.heard(n),
-      remember: (entry) => this.ledger.append(entry),
+      ledger: this.ledger,
       isRepairing: () => this.#attendance.isRepairing,
       repair: (member) => void this.#attendance.repair(member),
       lost: (member, count) =>
-        this.faults.tell(`${count} messages of the member ${member} are lost`),
+        this.faults.tell(`${count} messages of the member ${member} are lost`, undefined, "lost"),
       isMember: (member) => this.#attendance.members.has(member),
     });
   }
@@ -184,7 +183,8 @@ export class Cluster {
         this.#intake.look();
       },
       refused: (error) => this.#attendance.refused(error),
-      dropped: (count) => this.faults.tell(`${count} messages to other workers were dropped`),
+      dropped: (count) =>
+        this.faults.tell(`${count} messages to other workers were dropped`, undefined, "dropped"),
     });
   }
 
@@ -199,6 +199,7 @@ export class Cluster {
 
   #heardLetter(from: string, kind: string, value: unknown): void {
     if (kind === "here") this.#attendance.heardHere(from, value as never);
+    else if (kind === "hello") this.#attendance.heardGreeting(from, value as never);
     else if (kind === "want") this.#catchUp.heardWant(from, value as never);
     else if (kind === "page") this.#catchUp.heardPage(value as never);
     else if (kind === "answer") {

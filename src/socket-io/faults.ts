@@ -17,7 +17,8 @@ export class Faults {
     this.#ears = ears;
   }
 
-  tell(what: string, error?: unknown): void {
+  /** `sort`: by it the same is known, where what is told has numbers or names in it. */
+  tell(what: string, error?: unknown, sort = what): void {
     const reason =
       error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
     const fault = new Error(`${what}${reason}`, error === undefined ? {} : { cause: error });
@@ -26,8 +27,8 @@ export class Faults {
     if (listening.length > 0) return;
     // The same thing again and again would bury everything else.
     const now = Date.now();
-    if (now - (this.#told.get(what) ?? 0) < AGAIN_AFTER_MS) return;
-    this.#told.set(what, now);
+    if (now - (this.#told.get(sort) ?? 0) < AGAIN_AFTER_MS) return;
+    this.#told.set(sort, now);
     process.emitWarning(fault.message, { type: "HoldfastSocketIoWarning" });
   }
 }

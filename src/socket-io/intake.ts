@@ -1,6 +1,7 @@
 /** What comes from other members, put in its order: held while this one is new, and asked for again where it is missing. */
 
 import { Inflow } from "../core/socket-io/inflow.ts";
+import type { Ledger } from "../core/socket-io/ledger.ts";
 import { covers } from "../core/socket-io/positions.ts";
 import type { Entry, Positions } from "../core/socket-io/terms.ts";
 import type { Told } from "./catch-up.ts";
@@ -15,8 +16,8 @@ export interface IntakePort {
   apply(entry: Entry): void;
   /** One of this member's own has come back. */
   own(n: number): void;
-  /** An older entry, from before this member was there. */
-  remember(entry: Entry): void;
+  /** For older entries, from before this member was there. */
+  readonly ledger: Ledger<Entry>;
   /** Something is being fetched. */
   isRepairing(): boolean;
   /** Fetches what is missing of this member. */
@@ -68,6 +69,7 @@ export class Intake {
 
   /** This member knows what was before, or that nobody knows. */
   goLive(told: Told | null): void {
+    const { ledger } = this.#port;
     const early = this.#early ?? [];
     const first = new Map<string, number>();
     for (const each of early) {
@@ -79,7 +81,13 @@ export class Intake {
       if (member !== this.#me) this.inflow.note(member, Math.min(n, before));
     }
     for (const entry of told?.entries ?? []) {
-      if (covers(this.inflow.positions, entry.from, entry.n)) this.#port.remember(entry);
+      if (covers(this.inflow.positions, entry.from, entry.n)) ledger.append(entry);
+    }
+    // What nobody here has any more cannot be sent again.
+    for (const [from, n, at] of told?.dropped ?? []) ledger.lack(from, n, at);
+    // The first that each has said is hello: in a cluster that begins nothing is missing.
+    for (const [from, n] of told ? [] : this.inflow.positions) {
+      if (from !== this.#me && n > 1) ledger.lack(from, n, Date.now());
     }
     this.#early = null;
     for (const each of early) {
@@ -94,10 +102,15 @@ export class Intake {
     const isHad = (from: string, n: number): boolean =>
       covers(this.inflow.positions, from, n) ||
       (this.inflow.knows(from) && from !== this.#me && !this.#port.isMember(from));
-    const isDone = (): boolean => [...positions].every(([from, n]) => isHad(from, n));
+    const open = [...positions];
+    // A client may name very many: what has come is not looked at again.
+    const isDone = (): boolean => {
+      for (let last = open.at(-1); last && isHad(...last); last = open.at(-1)) open.pop();
+      return open.length === 0;
+    };
     if (await this.when(isDone, timeoutMs)) return true;
     // Nobody here has ever heard of such a member.
-    return [...positions].every(([from, n]) => isHad(from, n) || !this.inflow.knows(from));
+    return open.every(([from, n]) => isHad(from, n) || !this.inflow.knows(from));
   }
 
   /** Resolves with true when it is so, looked at after each entry, or with false when the time is over. */

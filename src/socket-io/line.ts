@@ -1,16 +1,26 @@
 /** The connection of a cluster's member to the bus: its subjects, and what happens when it is lost and comes again. */
 
+import { createHash } from "node:crypto";
 import type { Bus, BusSubscription, PublishOptions, Sender } from "../bus/api.ts";
 import type { Entry } from "../core/socket-io/terms.ts";
+import { HoldfastError } from "../errors.ts";
 import { Assembler } from "./wire.ts";
 
 /** What waits in the supervisor for a worker that is stuck: then the oldest goes, and is fetched from others. */
 const WAITS = "32M";
 const WHO_WITHIN_MS = 1000;
+/** Who was too busy to be asked is asked again, for so long. */
+const WHO_UNTIL_MS = 3000;
+const WHO_AGAIN_AFTER_MS = 100;
+const INTRODUCED_WITHIN_MS = 5000;
+/** A subject takes 255 characters. */
+const LONGEST_WORD = 200;
 
 export interface LinePort {
   readonly me: string;
   readonly name: string | null;
+  /** This member knows what was before. */
+  isLive(): boolean;
   /** Something said to all, this one among them. */
   toAll(entry: Entry): void;
   /** Something said to this one alone. */
@@ -22,9 +32,9 @@ export interface LinePort {
   failed(error: unknown): void;
 }
 
-/** What another member answers that is ready. */
+/** What another member answers; null: it has nothing to tell yet. */
 interface Who {
-  readonly me: string;
+  readonly me: string | null;
 }
 
 export class Line {
@@ -55,12 +65,12 @@ export class Line {
       const entry = this.#fromAll.take(piece as Buffer);
       if (entry) this.#port.toAll(entry);
     });
-    await this.#keep(this.#bus.reply(`${this.#subject}.who`, (): Who => ({ me })));
-    const asked = `${this.#subject}.who`;
-    const { results } = await this.#bus.gather<Who>(asked, null, { timeout: WHO_WITHIN_MS });
+    const who = (): Who => ({ me: this.#port.isLive() ? me : null });
+    await this.#keep(this.#bus.reply(`${this.#subject}.who`, who));
+    const ready = await this.#ready();
     this.#ends.push(this.#bus.on("up", () => this.#port.up()));
     this.#ends.push(this.#bus.on("down", () => this.#port.down()));
-    return results.map(({ data }) => data.me).filter((member) => member !== me);
+    return ready.filter((member) => member !== me);
   }
 
   toAll(piece: Buffer): Promise<void> {
@@ -80,13 +90,30 @@ export class Line {
     await Promise.all(this.#ends.splice(0).map((end) => end()));
   }
 
-  /** A message to oneself says who one is. */
+  /** The members that can tell what was before. */
+  async #ready(): Promise<readonly string[]> {
+    const asked = `${this.#subject}.who`;
+    const end = performance.now() + WHO_UNTIL_MS;
+    for (;;) {
+      const answers = await this.#bus.gather<Who>(asked, null, { timeout: WHO_WITHIN_MS });
+      const ready = answers.results.flatMap(({ data }) => data.me ?? []);
+      const isAll = answers.errors.length === 0 && answers.missing.length === 0;
+      if (ready.length > 0 || isAll || performance.now() >= end) return ready;
+      await new Promise((resolve) => setTimeout(resolve, WHO_AGAIN_AFTER_MS).unref());
+    }
+  }
+
+  /** A message to oneself says who one is. It may be lost with the connection: HF_BUS_CONNECTION_LOST. */
   async #introduce(): Promise<Pick<Sender, "app" | "worker">> {
     const subject = `socketio.to.${this.#port.me}`;
     let known = (_from: Sender): void => {};
-    const from = new Promise<Sender>((resolve) => {
+    const from = new Promise<Sender>((resolve, reject) => {
       known = resolve;
+      const lost = new HoldfastError("HF_BUS_CONNECTION_LOST", { action: "the introduction" });
+      setTimeout(() => reject(lost), INTRODUCED_WITHIN_MS).unref();
     });
+    // What fails before it fails first.
+    from.catch(() => {});
     await this.#subscribe(subject, (piece, sender) => {
       if (piece === undefined) return known(sender);
       const entry = this.#forMe.take(piece as Buffer);
@@ -116,7 +143,9 @@ export class Line {
 
 /** Whatever a name is made of, as a word of a subject: other names are other words. */
 function wordOf(name: string): string {
-  return Buffer.from(name)
+  const word = Buffer.from(name)
     .toString("latin1")
     .replace(/[^A-Za-z0-9_-]/g, (character) => `:${character.charCodeAt(0).toString(16)}:`);
+  if (word.length <= LONGEST_WORD) return word;
+  return `$${createHash("sha256").update(name).digest("base64url")}`;
 }

@@ -38,6 +38,8 @@ export interface Local extends Ear {
     body: Uint8Array,
     reply: (value: unknown, isLast: boolean) => void,
   ): void;
+  /** Tells all sessions of its clients again. */
+  retell(): void;
   /** Ends the client's connection and gives back what its session was like; null: it is not here. */
   handOver(pid: string): { readonly joined: JoinedText; readonly data: unknown } | null;
 }

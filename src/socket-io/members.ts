@@ -6,6 +6,13 @@ export interface MemberFacts {
   readonly worker: number | null;
 }
 
+/** What a member tells one that says hello, or that it does not know: the last number it has said before. */
+export interface Here extends MemberFacts {
+  readonly n: number;
+  /** It had taken the other one for gone, and its clients with it. */
+  readonly wasGone: boolean;
+}
+
 interface Known extends MemberFacts {
   /** The connection by which it was heard of last. */
   readonly by: number;

@@ -5,6 +5,7 @@
  */
 
 import type { Entry } from "../core/socket-io/terms.ts";
+import { Backlog } from "./backlog.ts";
 import { piecesOf } from "./wire.ts";
 
 /** Without a bus so much is kept, to be said when there is one again. */
@@ -46,7 +47,7 @@ export type OutflowState = "waiting" | "open" | "detached" | "alone";
 
 export class Outflow {
   readonly #port: OutflowPort;
-  #items: (Said | Local)[] = [];
+  readonly #items = new Backlog<Said | Local>();
   #n = 0;
   #state: OutflowState = "waiting";
   #connection = 1;
@@ -106,7 +107,7 @@ export class Outflow {
 
   /** One of this member's own has come back. */
   heard(n: number): void {
-    const said = this.#items.find((item): item is Said => "entry" in item && item.entry.n === n);
+    const said = this.#find(n);
     if (said) {
       said.isHeard = true;
       said.by = this.#connection;
@@ -136,7 +137,7 @@ export class Outflow {
       if ("run" in item) item.run();
       else if (!item.isDelivered) this.#deliver(item);
     }
-    this.#items = state === "alone" ? [] : this.#items.filter((item) => "entry" in item);
+    this.#items.keep((item) => state !== "alone" && "entry" in item);
     this.#sent = 0;
     if (state === "alone") this.#bytes = 0;
   }
@@ -149,12 +150,19 @@ export class Outflow {
   }
 
   #advance(): void {
-    for (let item = this.#items[0]; item !== undefined; item = this.#items[0]) {
+    for (let item = this.#items.at(0); item !== undefined; item = this.#items.at(0)) {
       if ("entry" in item && !this.#hasComeBack(item)) return;
       this.#shift();
       if ("run" in item) item.run();
       else if (!item.isDelivered) this.#deliver(item);
     }
+  }
+
+  #find(n: number): Said | undefined {
+    for (const item of this.#items) {
+      if ("entry" in item && item.entry.n >= n) return item.entry.n === n ? item : undefined;
+    }
+    return undefined;
   }
 
   #shift(): Said | Local | undefined {
@@ -192,7 +200,7 @@ export class Outflow {
   #next(): Said | undefined {
     if (this.#state !== "open") return undefined;
     for (; this.#sent < this.#items.length; this.#sent += 1) {
-      const item = this.#items[this.#sent] as Said | Local;
+      const item = this.#items.at(this.#sent) as Said | Local;
       if ("entry" in item && !item.isHeard && item.by !== this.#connection) return item;
     }
     return undefined;
@@ -208,9 +216,17 @@ export class Outflow {
       said.by = connection;
       this.#lastSent = Math.max(this.#lastSent, said.entry.n);
     } catch (error) {
-      if (!this.#port.refused(error)) return;
+      if (!this.#port.refused(error)) return this.#giveUp(said);
       await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_AFTER_MS).unref());
     }
+  }
+
+  /** The bus is there, and will not take it whenever it is tried: what comes after it does not wait for it. */
+  #giveUp(said: Said): void {
+    if (this.#state !== "open") return;
+    said.isHeard = true;
+    this.#port.dropped(1);
+    this.#advance();
   }
 
   #bound(): void {

@@ -20,28 +20,28 @@ export interface PostsPort {
   heard(from: string, kind: string, value: unknown): void;
   /** What could not be published: true where it is to be tried again. */
   refused(error: unknown): boolean;
-}
-
-interface Line {
-  readonly letters: Letter[];
-  n: number;
-  isBusy: boolean;
+  /** One letter cannot be written down. */
+  unwritable(error: unknown): void;
 }
 
 export class Posts {
   readonly #port: PostsPort;
-  readonly #lines = new Map<string, Line>();
+  /** Of those to whom something is on its way: what waits. */
+  readonly #waiting = new Map<string, Letter[]>();
   readonly #heard = new Map<string, number>();
+  /** One for all: who was taken for gone has not forgotten the last it got, and drops what is not above that. */
+  #n = 0;
 
   constructor(port: PostsPort) {
     this.#port = port;
   }
 
   send(to: string, kind: string, value: unknown): void {
-    const line = this.#lines.get(to) ?? { letters: [], n: 0, isBusy: false };
-    this.#lines.set(to, line);
-    line.letters.push([kind, value]);
-    if (!line.isBusy) void this.#pump(to, line);
+    const waiting = this.#waiting.get(to);
+    if (waiting) return void waiting.push([kind, value]);
+    const letters: Letter[] = [[kind, value]];
+    this.#waiting.set(to, letters);
+    void this.#pump(to, letters);
   }
 
   take(entry: Entry): void {
@@ -52,36 +52,41 @@ export class Posts {
   }
 
   forget(member: string): void {
-    this.#lines.delete(member);
+    this.#waiting.delete(member);
     this.#heard.delete(member);
   }
 
-  async #pump(to: string, line: Line): Promise<void> {
-    line.isBusy = true;
+  async #pump(to: string, letters: Letter[]): Promise<void> {
     // What is said in the same turn goes together.
     await null;
-    while (line.letters.length > 0 && this.#lines.get(to) === line) {
-      const letters = line.letters.splice(0, MOST_AT_ONCE);
-      line.n += 1;
-      try {
-        const body = pack(letters);
-        const { me: from } = this.#port;
-        const entry = { from, n: line.n, at: Date.now(), kind: "post", meta: null, body };
-        for (const piece of piecesOf(entry)) await this.#post(to, piece);
-      } catch (error) {
-        this.#port.refused(error);
+    while (letters.length > 0 && this.#waiting.get(to) === letters) {
+      for (const piece of this.#written(letters.splice(0, MOST_AT_ONCE))) {
+        await this.#post(to, letters, piece);
       }
     }
-    line.isBusy = false;
+    if (this.#waiting.get(to) === letters) this.#waiting.delete(to);
   }
 
-  async #post(to: string, piece: Buffer): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
+  /** One that cannot be written does not take the others along. */
+  #written(letters: readonly Letter[]): readonly Buffer[] {
+    this.#n += 1;
+    const { me: from } = this.#port;
+    const entry = { from, n: this.#n, at: Date.now(), kind: "post", meta: null };
+    try {
+      return piecesOf({ ...entry, body: pack(letters) });
+    } catch (error) {
+      if (letters.length > 1) return letters.flatMap((letter) => this.#written([letter]));
+      this.#port.unwritable(error);
+      return [];
+    }
+  }
+
+  async #post(to: string, letters: Letter[], piece: Buffer): Promise<void> {
+    for (let tries = 1; this.#waiting.get(to) === letters; tries += 1) {
       try {
-        const options = tries === 1 ? { confirm: true } : { hold: HELD_MS };
-        return await this.#port.publish(to, piece, options);
+        return await this.#port.publish(to, piece, { hold: HELD_MS });
       } catch (error) {
-        if (tries === TRIES || !this.#lines.has(to) || !this.#port.refused(error)) return;
+        if (!this.#port.refused(error) || tries === TRIES) return;
         await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_AFTER_MS).unref());
       }
     }

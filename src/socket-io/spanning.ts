@@ -1,9 +1,11 @@
 /** One namespace over all members: what Socket.IO asks of an adapter is said to all, and done where a member says so. */
 
 import { Adapter, type BroadcastOptions } from "socket.io-adapter";
+import { proofOf } from "../core/socket-io/positions.ts";
 import type { JoinedText } from "../core/socket-io/sessions.ts";
 import type { Entry, PacketMeta } from "../core/socket-io/terms.ts";
 import type { Cluster } from "./cluster.ts";
+import { detailsOf } from "./details.ts";
 import type { ActMeta, Local, Question } from "./local.ts";
 import type { Namespace, Packet, ServerSocket } from "./namespace.ts";
 import { pack, unpack } from "./wire.ts";
@@ -27,11 +29,13 @@ export abstract class SpanningAdapter extends Adapter implements Local {
     this.name = nsp.name;
   }
 
+  abstract retell(): void;
   abstract handOver(pid: string): { joined: JoinedText; data: unknown } | null;
 
   /**
    * Resolves when all that was emitted until now has been passed on to the other workers: from then on the death of this
-   * one does not lose it. `await io.of("/").adapter.flush()`
+   * one does not lose it. Resolves as well where there is no bus: what is to be said waits here until there is one.
+   * `await io.of("/").adapter.flush()`
    */
   flush(): Promise<void> {
     return this.cluster.flush();
@@ -46,7 +50,7 @@ export abstract class SpanningAdapter extends Adapter implements Local {
     packet.nsp = this.name;
     // Who acknowledges is known here alone.
     if (flags.local || packet.id !== undefined) {
-      return this.cluster.inTurn(() => super.broadcast(packet, opts));
+      return this.cluster.inTurn(() => super.broadcast(this.#proven(packet), opts));
     }
     const isKept = this.times !== null && packet.type === EVENT && !flags.volatile;
     const meta: PacketMeta = {
@@ -78,9 +82,11 @@ export abstract class SpanningAdapter extends Adapter implements Local {
     const id = this.cluster.asks.begin({
       ...{ members: others, timeoutMs: flags.timeout ?? this.cluster.terms.requestTimeoutMs },
       heard: (from, value) => {
-        if (value && typeof value === "object" && "ack" in value) return ack(value.ack);
+        const told = value as { readonly count?: number; readonly ack?: unknown } | null;
+        // One who acknowledges with nothing: JSON leaves it out.
+        if (told && told.count === undefined) return ack(told.ack);
         counted.add(from);
-        clientCount((value as { count?: number } | null)?.count ?? 0);
+        clientCount(told?.count ?? 0);
       },
       lost: (from) => void (counted.has(from) || clientCount(0)),
       ended: () => {},
@@ -146,7 +152,8 @@ export abstract class SpanningAdapter extends Adapter implements Local {
     const { rooms, except, type, flags = {} } = meta as PacketMeta;
     if (rooms.length > 0 && !rooms.some((room) => this.rooms.has(room))) return;
     const data = unpack(body) as unknown[];
-    if (kind === "packet" && this.times) data.push(offset());
+    const isKept = kind === "packet" && this.times !== null;
+    if (isKept || this.#isProof(type, data)) data.push(proofOf(offset()));
     const packet = { type, data, nsp: this.name };
     super.broadcast(packet, { rooms: new Set(rooms), except: new Set(except), flags });
   }
@@ -161,6 +168,10 @@ export abstract class SpanningAdapter extends Adapter implements Local {
   answer(question: Question, body: Uint8Array, reply: (value: unknown, isLast: boolean) => void) {
     const { what, rooms, except, flags = {} } = question;
     const opts = { rooms: new Set(rooms), except: new Set(except), flags };
+    const details = (socket: ServerSocket): unknown =>
+      detailsOf(socket, (error) =>
+        this.cluster.faults.tell("a socket's data cannot be told to other workers", error),
+      );
     if (what === "emit") {
       const args = unpack(body) as unknown[];
       if (flags.ack !== true) this.namespace._onServerSideEmit(args);
@@ -169,7 +180,7 @@ export abstract class SpanningAdapter extends Adapter implements Local {
       void super.fetchSockets(opts).then((sockets) => {
         for (let from = 0; from === 0 || from < sockets.length; from += SOCKETS_AT_ONCE) {
           const to = from + SOCKETS_AT_ONCE;
-          reply(sockets.slice(from, to).map(detailsOf), to >= sockets.length);
+          reply(sockets.slice(from, to).map(details), to >= sockets.length);
         }
       });
     } else {
@@ -188,6 +199,18 @@ export abstract class SpanningAdapter extends Adapter implements Local {
         },
       );
     }
+  }
+
+  #proven(packet: Packet): Packet {
+    const { ledger, positions } = this.cluster;
+    // With an acknowledgement, that is what it ends with.
+    if (packet.id !== undefined || !this.#isProof(packet.type, packet.data)) return packet;
+    return { ...packet, data: [...packet.data, proofOf(ledger.offset(positions))] };
+  }
+
+  /** Its client would take the text at its end for what it has had. */
+  #isProof(type: number, data: readonly unknown[]): boolean {
+    return this.times !== null && type === EVENT && typeof data.at(-1) === "string";
   }
 
   #say(
@@ -221,11 +244,4 @@ function once(call: Callback): Callback {
     if (!isCalled) call(...args);
     isCalled = true;
   };
-}
-
-/** What other workers see of a socket. */
-function detailsOf({ id, handshake, rooms, data }: ServerSocket): unknown {
-  // It may hold circles, and is nobody else's.
-  const { sessionStore: _store, ...told } = handshake;
-  return { id, handshake: told, rooms: [...rooms], data };
 }

@@ -1,7 +1,7 @@
 /** Sessions on their way from one member to another. */
 
 import type { Ledger } from "../core/socket-io/ledger.ts";
-import { positionsOf } from "../core/socket-io/positions.ts";
+import { positionsOf, provenBy } from "../core/socket-io/positions.ts";
 import type { Joined } from "../core/socket-io/rooms.ts";
 import type {
   Claimed,
@@ -38,6 +38,8 @@ export interface TransfersPort {
 /** A session that is this member's now, and what its client has had. */
 export interface Taken {
   readonly session: Session;
+  /** Of the session as it was taken: what its last owner tells later is not for its client any more. */
+  readonly joined: JoinedText;
   readonly had: Positions;
   /** Nobody else has taken it since. */
   isValid(): boolean;
@@ -53,17 +55,18 @@ export class Transfers {
 
   /** Null: the session is not known, too old, somebody else's, or not all its client has missed is here. */
   async take(nsp: string, pid: string, offset: string, keptMs: number): Promise<Taken | null> {
-    const had = positionsOf(offset);
-    if (!had || had.size === 0) return null;
+    const proven = provenBy(offset);
+    if (!proven) return null;
     const { intake, sessions, ledger } = this.#port;
     await this.#port.whenSettled();
-    if (!(await intake.whenHad(had, BEHIND_WITHIN_MS))) return null;
+    if (!(await intake.whenHad(proven, BEHIND_WITHIN_MS))) return null;
+    // Names that nobody knows are of no use, and each packet that is sent again would tell them.
+    const had = new Map([...proven].filter(([from]) => intake.inflow.knows(from)));
     const session = sessions.find(nsp, pid);
     if (!session) return null;
     const now = Date.now();
     if (session.leftAt !== null && session.leftAt < now - keptMs) return null;
-    const missing = { had, nsp, joined: joinedOf(session.joined), now };
-    if (!ledger.missed(missing, intake.inflow.positions)) return null;
+    if (!ledger.hasAllAfter(had)) return null;
     const { turn } = session;
     const claimed = await this.#claim({ nsp, pid, turn });
     if (claimed.kind === "refused") return null;
@@ -72,7 +75,7 @@ export class Transfers {
     }
     const { session: mine } = claimed;
     const isValid = (): boolean => mine.turn === turn + 1;
-    return isValid() ? { session: mine, had, isValid } : null;
+    return isValid() ? { session: mine, joined: mine.joined, had, isValid } : null;
   }
 
   /** An entry about sessions, in its turn. */

@@ -50,6 +50,8 @@ describe.each([{ RECOVERY: "yes" }, { RECOVERY: "no" }])("with %o", (env) => {
     await a.call("others", "room", 4);
     await a.call("local", "room", 5);
     await a.call("all", "room", 6);
+    // Whom a broadcast is for is seen when it has come back from the bus.
+    await settled(clients);
     await a.call("leave", "two");
     await c.call("to", "two", "room", 8);
     await settled(clients);
@@ -96,6 +98,11 @@ describe.each([{ RECOVERY: "yes" }, { RECOVERY: "no" }])("with %o", (env) => {
       rooms: [b.socket.id, "old"].sort(),
     });
     expect(inOld.length).toBe(2);
+    await c.call("spoil");
+    const spoilt = await a.call<{ id: string; data: unknown }[]>("fetch", "old");
+    expect(spoilt.map(({ data }) => data)).toEqual(
+      spoilt.map(({ id }) => (id === c.socket.id ? null : { name: "b" })),
+    );
     await d.call("joinAll", "old", "new");
     await d.call("leaveAll", "new", "old");
     await settled(clients);
@@ -124,6 +131,8 @@ describe.each([{ RECOVERY: "yes" }, { RECOVERY: "no" }])("with %o", (env) => {
       socket.on("asked", (_word: string, answer: (value: number) => void) => answer(index));
     }
     expect((await a.call<number[]>("acks", "asked", "word")).sort()).toEqual([0, 1, 2, 3]);
+    for (const { socket } of clients) socket.on("noted", (answer: () => void) => answer());
+    expect(await a.call("acks", "noted")).toEqual([null, null, null, null]);
   });
 });
 

@@ -2,9 +2,12 @@
 
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
+import { connect, createServer as createGate, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Server } from "socket.io";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { connect as connectBus } from "../../src/bus/connect.ts";
 import { createAdapter } from "../../src/socket.io.ts";
 import { atEnd, serve } from "../bus/served.ts";
 import { freePort } from "../support/holdfast.ts";
@@ -59,7 +62,7 @@ describe("with a bus that goes and comes again", () => {
   it("says again what was not passed on, and what was said meanwhile", async () => {
     const served = serve();
     const servers = await Promise.all([1, 2, 3].map(() => member(served)));
-    await until(() => servers.every(({ io }) => io.of("/").adapter.serverCount()), { what: "all" });
+    await until(() => know(servers, 3), { what: "all" });
     const clients = await Promise.all(servers.map(({ url }) => Client.to(url)));
     let n = 0;
     const say = (): void => {
@@ -79,6 +82,45 @@ describe("with a bus that goes and comes again", () => {
       const expected = Array.from({ length: n }, (_, index) => [index + 1, index + 1, index + 1]);
       expect([...client.heard<number>("number")].sort((a, b) => a - b)).toEqual(expected.flat());
     }
+  });
+});
+
+describe("a worker that comes to the next supervisor late", () => {
+  it("is taken for gone, and is one of them again", async () => {
+    const served = serve();
+    const gate = await gateTo(served.path);
+    const [early, late] = await Promise.all([member(served), member(served, 10_000, gate.path)]);
+    const both = [early, late];
+    await until(() => know(both, 2), { what: "both" });
+    await Client.to(early.url);
+    // It says and is told something: there are numbers to come back to.
+    for (const { io } of both) expect(await io.fetchSockets()).toHaveLength(1);
+    gate.shut();
+    await served.stop();
+    served.start();
+    await until(() => know([early], 1), { what: "the late one to be taken for gone" });
+    gate.open();
+    await until(() => know([early], 2), { what: "the late one" });
+    // Whom it has not heard of by then it would take for gone.
+    await sleep(2500);
+    expect(await know(both, 2)).toBe(true);
+    for (const { io } of both) expect(await io.fetchSockets()).toHaveLength(1);
+  });
+});
+
+describe("a server that is closed while it joins", () => {
+  it("leaves nothing on the bus", async () => {
+    const served = serve();
+    const bus = await served.client();
+    const gather = vi.spyOn(bus, "gather");
+    const io = new Server(createServer(), { adapter: createAdapter({ bus, name: "shop" }) });
+    await io.close();
+    await until(() => gather.mock.settledResults.length > 0, { what: "the end of its joining" });
+    const other = await served.client();
+    await until(async () => (await other.gather("socketio.shop.who", null)).results.length === 0, {
+      what: "nobody to answer",
+      timeoutMs: 3000,
+    });
   });
 });
 
@@ -109,9 +151,51 @@ describe("with a bus that is gone for longer", () => {
   });
 });
 
-async function member(served: ReturnType<typeof serve>, unreachableAfter = 10_000) {
+/** Whether each of them knows so many. */
+async function know(servers: readonly { readonly io: Server }[], count: number): Promise<boolean> {
+  const counts = await Promise.all(servers.map(({ io }) => io.of("/").adapter.serverCount()));
+  return counts.every((each) => each === count);
+}
+
+/** A way to the bus that can be shut. */
+async function gateTo(target: string) {
+  const path = `${target}.gate`;
+  const sockets = new Set<Socket>();
+  let isShut = false;
+  const server = createGate((near) => {
+    if (isShut) return void near.destroy();
+    const far = connect(target);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on("error", () => {}).on("close", () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  atEnd(() => server.close());
+  return {
+    path,
+    shut(): void {
+      isShut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    open(): void {
+      isShut = false;
+    },
+  };
+}
+
+async function member(
+  served: ReturnType<typeof serve>,
+  unreachableAfter = 10_000,
+  path = served.path,
+) {
   const httpServer = createServer();
-  const bus = await served.client({ unreachableAfter });
+  const bus = await connectBus(`unix:${path}`, { unreachableAfter });
+  atEnd(() => bus.close({ timeout: 1 }));
   const io = new Server(httpServer, {
     connectionStateRecovery: {},
     adapter: createAdapter({ bus, name: "shared.name" }),

@@ -21,6 +21,7 @@ const calls = {
   rooms: ({ socket }) => [...socket.rooms].filter((room) => room !== socket.id).sort(),
   set: ({ socket }, data) => void Object.assign(socket.data, data),
   data: ({ socket }) => socket.data,
+  spoil: ({ socket }) => void Object.assign(socket.data, { big: 1n }),
   say: async ({ nsp }, room, ...args) => {
     (room ? nsp.to(room) : nsp).emit(...args);
     await nsp.adapter.flush();

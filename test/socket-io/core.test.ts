@@ -156,6 +156,43 @@ describe("the ledger", () => {
     expect(ledger.size).toBe(7);
   });
 
+  it("gives up no packet for what is none, and gives all back in its order", () => {
+    const ledger = new Ledger<Entry>({ ...LIMITS, maxPackets: 3, maxBytes: 5000 });
+    ledger.append(packet("a", 1));
+    for (let n = 2; n <= 50; n += 1) {
+      ledger.append({ ...packet("a", n), kind: "fleeting", body: new Uint8Array(300) });
+    }
+    ledger.append(packet("a", 51));
+    ledger.append({ ...packet("a", 52), kind: "fleeting" });
+    expect(ledger.hasAllAfter(new Map())).toBe(true);
+    const joined = [{ since: new Map(), rooms: ["id"] }];
+    const missing = { had: new Map(), nsp: "/", joined, now: 0 };
+    const missed = ledger.missed(missing, new Map([["a", 52]])) ?? [];
+    expect(missed.map(({ entry }) => entry.n)).toEqual([1, 51]);
+    const { entries } = ledger.page(new Map(), 1_000_000);
+    expect(entries.map(({ n }) => n)).toEqual([1, 49, 50, 51, 52]);
+    expect(ledger.bytes).toBeLessThanOrEqual(10_000);
+  });
+
+  it("counts what sessions hold", () => {
+    const ledger = new Ledger<Entry>({ ...LIMITS, maxBytes: 10_000 });
+    const meta = [{ data: "x".repeat(4000) }];
+    for (let n = 1; n <= 9; n += 1) ledger.append({ ...packet("a", n), kind: "sessions", meta });
+    expect(ledger.size).toBe(2);
+  });
+
+  it("tells others what it had to drop, and is told", () => {
+    const one = new Ledger<Entry>({ ...LIMITS, maxPackets: 1 });
+    for (const n of [1, 2, 3]) one.append(packet("a", n, {}, n));
+    const other = new Ledger<Entry>(LIMITS);
+    for (const each of one.dropped) other.lack(...each);
+    other.lack("a", 1, 9);
+    expect(other.dropped).toEqual([["a", 2, 2]]);
+    expect(other.hasAllAfter(new Map([["a", 1]]))).toBe(false);
+    other.trim(1003);
+    expect(other.dropped).toEqual([]);
+  });
+
   it("gives another member what it lacks, page by page", () => {
     const ledger = new Ledger<Entry>(LIMITS);
     for (let n = 1; n <= 10; n += 1)
@@ -234,6 +271,29 @@ describe("sessions", () => {
     expect(sessions.find("/", "p")).toMatchObject({ data: 3, leftAt: 8 });
     const nobody = (): boolean => false;
     expect(sessions.claim({ nsp: "/", pid: "p", turn: 1 }, "c", 9, nobody).kind).toBe("taken");
+  });
+
+  it("are nobody else's, whatever a client calls itself and its namespace", () => {
+    const sessions = new Sessions(10);
+    sessions.heard(news({ nsp: "/ws-1 /admin", state: "left" }), "a", 5);
+    expect(sessions.find("/admin", "p /ws-1")).toBeUndefined();
+    const terms = { nsp: "/admin", pid: "p /ws-1", turn: 0 };
+    expect(sessions.claim(terms, "b", 6, everybody)).toEqual({ kind: "refused" });
+  });
+
+  it("are told page by page, each within its bytes", () => {
+    const sessions = new Sessions(100);
+    const pids = Array.from({ length: 30 }, (_, n) => `p${n}`);
+    for (const pid of pids) sessions.heard(news({ pid, data: "x".repeat(1000) }), "a", 0);
+    const told = new Set<string>();
+    for (let next: number | null = 0; next !== null; ) {
+      const page = sessions.page(next, 20, 5000);
+      expect(page.sessions.length).toBeLessThanOrEqual(5);
+      for (const { pid } of page.sessions) told.add(pid);
+      next = page.next;
+    }
+    expect([...told]).toEqual(pids);
+    expect(sessions.page(0, 20, 1_000_000).sessions).toHaveLength(20);
   });
 
   it("are forgotten when they are over, too old, or too many", () => {

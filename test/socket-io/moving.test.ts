@@ -99,11 +99,12 @@ it("a proof that makes no sense is a new session", async () => {
     { pid: "nobody", offset },
     { pid, offset: "x" },
     { pid, offset: "" },
-    { pid, offset: "a:1,".repeat(9999) },
+    { pid, offset: "hf=x" },
+    { pid, offset: `hf=${"a:1,".repeat(9999)}` },
     { pid: { pid }, offset: [offset] },
   ]) {
     const client = await Client.to(stand.url, { auth });
     expect(client.socket.id).not.toBe(first?.socket.id);
   }
-  expect(await second?.call<unknown[]>("fetch")).toHaveLength(7);
+  expect(await second?.call<unknown[]>("fetch")).toHaveLength(8);
 });

@@ -123,6 +123,8 @@ describe("the supervisor", () => {
       const { pid } = victim;
       await stand.killSupervisor(pid);
       await until(() => victim.recoveries.length > round, { what: "it to come back" });
+      // Its new worker says which one it is a little later.
+      await until(() => victim.pid !== pid, { what: "a welcome" });
     }
     for (const speaker of speakers) await speaker.end();
     for (const speaker of speakers) {

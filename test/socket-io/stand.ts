@@ -119,10 +119,14 @@ export class Client {
   readonly welcomes: Welcome[] = [];
   /** Of each connection, whether the client had its session back. */
   readonly recoveries: boolean[] = [];
+  #isGone = false;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("connect", () => this.recoveries.push(socket.recovered));
+    socket.on("disconnect", () => {
+      this.#isGone = !socket.active;
+    });
     socket.onAny((event: string, ...args: unknown[]) => {
       if (event === "welcome") this.welcomes.push(args[0] as Welcome);
       else this.events.push([event, ...args]);
@@ -140,7 +144,9 @@ export class Client {
     });
     const client = new Client(socket);
     ends.push(() => socket.disconnect());
-    await until(() => client.welcomes.length > 0, { what: `a welcome from ${url}` });
+    // One that does not come back may have been turned away before it was let in.
+    const isOver = (): boolean => client.welcomes.length > 0 || client.#isGone;
+    await until(isOver, { what: `a welcome from ${url}` });
     return client;
   }
 

@@ -6,6 +6,8 @@ import type { Positions } from "./terms.ts";
 const LONGEST_TEXT = 16 * 1024;
 const PART = /^([\w-]{1,32}):([0-9a-z]{1,10})$/;
 const BASE = 36;
+/** Clients take any text at the end of an event for what they have had: theirs begins with this. */
+const MARK = "hf=";
 
 export function textOf(positions: Iterable<readonly [string, number]>): string {
   let text = "";
@@ -29,6 +31,16 @@ export function positionsOf(text: string): Map<string, number> | null {
     positions.set(from, n);
   }
   return positions;
+}
+
+/** What a client keeps. */
+export function proofOf(positions: string): string {
+  return MARK + positions;
+}
+
+/** Null where it is nothing that a client was given. */
+export function provenBy(proof: string): Map<string, number> | null {
+  return proof.startsWith(MARK) ? positionsOf(proof.slice(MARK.length)) : null;
 }
 
 /** Whether the entry with this number is behind them. */

@@ -77,6 +77,8 @@ export class Sessions {
     };
     session.joined = joined;
     session.data = data;
+    // What its last owner may still tell is older than that.
+    if (session.from !== from) session.from = null;
     this.#sessions.set(key, session);
     if (state === "on") this.#isOn(key, session);
     else this.#hasLeft(key, session, at);
@@ -125,12 +127,22 @@ export class Sessions {
     }
   }
 
-  /** All from a place on, so many at a time. */
-  page(from: number, count: number): { sessions: readonly Session[]; next: number | null } {
-    const sessions = [...this.#sessions.values()].slice(from, from + count);
+  /** All from a place on, so many at a time, and about so many bytes. */
+  page(
+    from: number,
+    count: number,
+    maxBytes: number,
+  ): { sessions: readonly Session[]; next: number | null } {
+    const sessions: Session[] = [];
+    let bytes = 0;
+    for (const session of [...this.#sessions.values()].slice(from, from + count)) {
+      if (bytes > maxBytes) break;
+      sessions.push(session);
+      bytes += JSON.stringify(session).length;
+    }
     const end = from + sessions.length;
     // Some may go until the next page is wanted: it begins with the last of this one once more.
-    const next = end < this.#sessions.size ? end - Math.floor(count / 2) : null;
+    const next = end < this.#sessions.size ? end - Math.floor(sessions.length / 2) : null;
     return { sessions, next };
   }
 
@@ -168,6 +180,7 @@ export class Sessions {
   }
 }
 
+/** Both may be whatever a client sends: another pair has another key. */
 function keyOf(nsp: string, pid: string): string {
-  return `${pid} ${nsp}`;
+  return `${pid.length} ${pid} ${nsp}`;
 }

@@ -1,0 +1,70 @@
+/** Entries in the order in which they came, with what they take: the oldest goes first. Pure. */
+
+import type { Entry, PacketMeta } from "./terms.ts";
+
+/** What an entry takes beside its data, roughly. */
+const ENTRY_BYTES = 400;
+/** Kinds whose data is in what they say about themselves: sessions. */
+const TELLING = ["sessions", "moved"];
+const TIDY_AFTER = 1000;
+
+export interface Kept<E> {
+  readonly entry: E;
+  /** Its place among those of all shelves. */
+  readonly place: number;
+  readonly bytes: number;
+}
+
+export class Shelf<E extends Entry> {
+  #all: Kept<E>[] = [];
+  /** How many at the front are gone: a list is not moved for each. */
+  #gone = 0;
+  #bytes = 0;
+
+  get size(): number {
+    return this.#all.length - this.#gone;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  at(index: number): Kept<E> | undefined {
+    return this.#all[this.#gone + index];
+  }
+
+  push(entry: E, place: number): void {
+    const bytes = bytesOf(entry);
+    this.#all.push({ entry, place, bytes });
+    this.#bytes += bytes;
+  }
+
+  shift(): E | undefined {
+    const oldest = this.#all[this.#gone];
+    if (!oldest) return undefined;
+    this.#gone += 1;
+    this.#bytes -= oldest.bytes;
+    if (this.#gone > TIDY_AFTER) this.#tidy();
+    return oldest.entry;
+  }
+
+  /** Gives back what is older than that, which goes. */
+  trim(oldest: number): readonly E[] {
+    this.#tidy();
+    const old = this.#all.filter(({ entry }) => entry.at < oldest);
+    if (old.length > 0) this.#all = this.#all.filter(({ entry }) => entry.at >= oldest);
+    for (const { bytes } of old) this.#bytes -= bytes;
+    return old.map(({ entry }) => entry);
+  }
+
+  #tidy(): void {
+    this.#all = this.#all.slice(this.#gone);
+    this.#gone = 0;
+  }
+}
+
+function bytesOf({ kind, body, meta }: Entry): number {
+  const { rooms = [], except = [] } = (meta ?? {}) as Partial<PacketMeta>;
+  const told = TELLING.includes(kind) ? JSON.stringify(meta).length : 0;
+  return body.byteLength + ENTRY_BYTES + told + 40 * (rooms.length + except.length);
+}
