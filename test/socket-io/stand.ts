@@ -125,7 +125,7 @@ export class Client {
     this.socket = socket;
     socket.on("connect", () => this.recoveries.push(socket.recovered));
     socket.on("disconnect", () => {
-      this.#isGone = !socket.active;
+      this.#isGone = !socket.io.reconnection();
     });
     socket.onAny((event: string, ...args: unknown[]) => {
       if (event === "welcome") this.welcomes.push(args[0] as Welcome);
