@@ -4,8 +4,8 @@
  * lost is said again.
  */
 
+import { Backlog } from "../core/socket-io/backlog.ts";
 import type { Entry } from "../core/socket-io/terms.ts";
-import { Backlog } from "./backlog.ts";
 import { piecesOf } from "./wire.ts";
 
 /** Without a bus so much is kept, to be said when there is one again. */

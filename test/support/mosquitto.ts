@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./holdfast.ts";
-import { endServer } from "./servers.ts";
+import { accepts, endServer } from "./servers.ts";
 import { until } from "./until.ts";
 
 /** Debian's servers lie where the PATH of ordinary users does not look. */
@@ -40,7 +38,7 @@ export class Mosquitto {
   static async start(settings: readonly string[] = []): Promise<Mosquitto> {
     const mosquitto = new Mosquitto(await freePort(), settings);
     try {
-      await until(() => mosquitto.#accepts(), { what: "mosquitto to listen" });
+      await until(() => accepts(mosquitto.port), { what: "mosquitto to listen" });
       return mosquitto;
     } catch (error) {
       await mosquitto[Symbol.asyncDispose]();
@@ -56,13 +54,6 @@ export class Mosquitto {
   /** What it wrote to its log: who came and went, and what it dropped. */
   get said(): string {
     return this.#said;
-  }
-
-  async #accepts(): Promise<boolean> {
-    const socket = connect({ port: this.port, host: "127.0.0.1" });
-    await once(socket, "connect");
-    socket.destroy();
-    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fixture, freePort } from "./holdfast.ts";
-import { endServer } from "./servers.ts";
+import { accepts, endServer } from "./servers.ts";
 import { until } from "./until.ts";
 
 /** Whether this machine has nginx, of Debian's package `nginx-light` or another. */
@@ -56,13 +54,6 @@ export class Nginx {
   async [Symbol.asyncDispose](): Promise<void> {
     await endServer(this.#child, this.#directory);
   }
-}
-
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect({ port, host: "127.0.0.1" });
-  await once(socket, "connect");
-  socket.destroy();
-  return true;
 }
 
 function configOf(port: number, app: number, { tls = false, keepalive = 8 }: NginxOptions): string {

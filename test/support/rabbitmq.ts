@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./holdfast.ts";
-import { endServer } from "./servers.ts";
+import { accepts, endServer } from "./servers.ts";
 import { until } from "./until.ts";
 
 /** Debian's `/usr/sbin/rabbitmq-server` is for the service, and its folders; this is what it calls. */
@@ -68,13 +66,6 @@ interface Ports {
   /** Between nodes of a cluster. */
   readonly node: number;
   readonly epmd: number;
-}
-
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect({ port, host: "127.0.0.1" });
-  await once(socket, "connect");
-  socket.destroy();
-  return true;
 }
 
 function environment(folder: string, { amqp, node, epmd }: Ports): NodeJS.ProcessEnv {

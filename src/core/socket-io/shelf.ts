@@ -1,12 +1,12 @@
 /** Entries in the order in which they came, with what they take: the oldest goes first. Pure. */
 
+import { Backlog } from "./backlog.ts";
 import type { Entry, PacketMeta } from "./terms.ts";
 
 /** What an entry takes beside its data, roughly. */
 const ENTRY_BYTES = 400;
 /** Kinds whose data is in what they say about themselves: sessions. */
 const TELLING = ["sessions", "moved"];
-const TIDY_AFTER = 1000;
 
 export interface Kept<E> {
   readonly entry: E;
@@ -16,13 +16,11 @@ export interface Kept<E> {
 }
 
 export class Shelf<E extends Entry> {
-  #all: Kept<E>[] = [];
-  /** How many at the front are gone: a list is not moved for each. */
-  #gone = 0;
+  readonly #all = new Backlog<Kept<E>>();
   #bytes = 0;
 
   get size(): number {
-    return this.#all.length - this.#gone;
+    return this.#all.length;
   }
 
   get bytes(): number {
@@ -30,7 +28,7 @@ export class Shelf<E extends Entry> {
   }
 
   at(index: number): Kept<E> | undefined {
-    return this.#all[this.#gone + index];
+    return this.#all.at(index);
   }
 
   push(entry: E, place: number): void {
@@ -40,26 +38,18 @@ export class Shelf<E extends Entry> {
   }
 
   shift(): E | undefined {
-    const oldest = this.#all[this.#gone];
+    const oldest = this.#all.shift();
     if (!oldest) return undefined;
-    this.#gone += 1;
     this.#bytes -= oldest.bytes;
-    if (this.#gone > TIDY_AFTER) this.#tidy();
     return oldest.entry;
   }
 
   /** Gives back what is older than that, which goes. */
   trim(oldest: number): readonly E[] {
-    this.#tidy();
-    const old = this.#all.filter(({ entry }) => entry.at < oldest);
-    if (old.length > 0) this.#all = this.#all.filter(({ entry }) => entry.at >= oldest);
+    const old = [...this.#all].filter(({ entry }) => entry.at < oldest);
+    if (old.length > 0) this.#all.keep(({ entry }) => entry.at >= oldest);
     for (const { bytes } of old) this.#bytes -= bytes;
     return old.map(({ entry }) => entry);
-  }
-
-  #tidy(): void {
-    this.#all = this.#all.slice(this.#gone);
-    this.#gone = 0;
   }
 }
 

@@ -176,3 +176,16 @@ async function more(
     { what: "more answers", timeoutMs: 20_000 },
   );
 }
+
+/** What the shop answers to a question, an order, and one that makes no sense. */
+export async function expectShopToAnswer(example: Example, nonsense: string): Promise<void> {
+  const address = await example.address();
+  const item = await fetch(`http://${address}/items/7`);
+  expect(await item.json()).toMatchObject({ id: 7, price: 107 });
+  const headers = { "content-type": "application/json" };
+  const order = (body: string) =>
+    fetch(`http://${address}/orders`, { method: "POST", headers, body });
+  const taken = await order(JSON.stringify({ lines: [{ price: 5, quantity: 3 }] }));
+  expect([taken.status, await taken.json()]).toMatchObject([201, { lines: 1, total: 15 }]);
+  expect((await order(nonsense)).status).toBe(400);
+}

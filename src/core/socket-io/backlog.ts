@@ -1,4 +1,4 @@
-/** What waits in its order: the first goes without all others being moved, however many there are. */
+/** What waits in its order: the first goes without all others being moved, however many there are. Pure. */
 
 /** So many that are gone lie at the front at most, as long as they are the fewer. */
 const MOST_GONE = 1000;
