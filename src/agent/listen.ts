@@ -80,12 +80,10 @@ export class ListenHook {
 
   attach(key: string, shard: number, handle: Handle): void {
     const listener = this.#listeners.get(key);
-    if (this.#hasLeft || !listener || listener.shards.has(shard)) return handle.close();
-    listener.shards.set(shard, handle);
-    // The facade stands for it, so that server.unref() means what it says.
-    handle.unref?.();
-    handle.onconnection = (error, client) => this.#accept(listener, error, client);
-    if (listener.backlog !== null) handle.listen(listener.backlog);
+    if (this.#hasLeft || !listener) return handle.close();
+    if (listener.shards.has(shard)) handle.close();
+    else this.#enter(listener, shard, handle);
+    if (listener.backlog !== null) this.#channel.send({ t: "attached", key, shard });
   }
 
   detach(key: string, shard: number): void {
@@ -136,7 +134,7 @@ export class ListenHook {
     }
     if (data !== null) listener.server._setServerData?.(data);
     listener.facade = createFacade(listener, sockname, {
-      listening: () => this.#channel.send({ t: "listening", key }),
+      listening: () => this.#listening(listener),
       closed: () => this.#close(listener),
     });
     const refused = listener.modes === 0 ? 0 : (listener.facade.fchmod?.(listener.modes) ?? 0);
@@ -178,6 +176,19 @@ export class ListenHook {
     this.#seq += 1;
     this.#asked.set(this.#seq, { listener, done, release: this.#channel.hold() });
     this.#channel.send({ t: "listen", seq: this.#seq, request });
+  }
+
+  #enter(listener: Listener, shard: number, handle: Handle): void {
+    listener.shards.set(shard, handle);
+    // The facade stands for it, so that server.unref() means what it says.
+    handle.unref?.();
+    handle.onconnection = (error, client) => this.#accept(listener, error, client);
+    if (listener.backlog !== null) handle.listen(listener.backlog);
+  }
+
+  #listening({ request: { key }, shards }: Listener): void {
+    for (const shard of shards.keys()) this.#channel.send({ t: "attached", key, shard });
+    this.#channel.send({ t: "listening", key });
   }
 
   #accept(listener: Listener, error: number, client: Handle | undefined): void {

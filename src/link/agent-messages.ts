@@ -47,6 +47,8 @@ export type AgentMessage =
   | { readonly t: "listen"; readonly seq: number; readonly request: ListenRequest }
   /** The server listens: what is attached to it is accepted from. */
   | { readonly t: "listening"; readonly key: string }
+  /** It listens at this shard: a connection there is not refused any more. */
+  | { readonly t: "attached"; readonly key: string; readonly shard: number }
   | { readonly t: "close"; readonly key: string }
   /** The probe of `ready: "http:/path"` has succeeded. */
   | { readonly t: "ready" }

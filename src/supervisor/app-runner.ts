@@ -26,6 +26,7 @@ import { AppHealth } from "./health.ts";
 import { policyOf, resolveLaunch } from "./launch.ts";
 import { Listeners } from "./listeners.ts";
 import { ClusterHandles } from "./node-cluster.ts";
+import { Openings } from "./openings.ts";
 import { Peers } from "./peers.ts";
 import type { Launch } from "./processes.ts";
 import { type Estate, takeUp } from "./restore/take-up.ts";
@@ -46,6 +47,7 @@ export class AppRunner {
   readonly waiters = new Waiters();
   readonly workers = new Map<number, RunningWorker>();
   readonly listeners: Listeners;
+  readonly openings = new Openings(this);
   readonly deliveries = new Deliveries();
   readonly gatekeeper: Gatekeeper;
   /** With sticky routing: who knows whom. */

@@ -85,14 +85,19 @@ export class Listeners {
     for (const listener of this.#byKey.values()) this.#seat(listener);
   }
 
-  /** Attaches every shard to a worker that is about to be ready; the next seating keeps what it should have. */
-  welcome(worker: number, key: string): void {
+  /**
+   * Attaches every shard to a worker that is about to be ready; the next seating keeps what it should have.
+   * Gives the shards.
+   */
+  welcome(worker: number, key: string): readonly number[] {
     const listener = this.#byKey.get(key);
-    if (!listener) return;
-    listener.shards.forEach((handle, shard) => {
-      if (handle) this.#attachments.attach(worker, key, shard, handle);
-    });
+    if (!listener) return [];
     listener.seats = listener.shards.map((_, shard) => [...(listener.seats[shard] ?? []), worker]);
+    return listener.shards.flatMap((handle, shard) => {
+      if (!handle) return [];
+      this.#attachments.attach(worker, key, shard, handle);
+      return [shard];
+    });
   }
 
   /** Seats the workers at a newly opened address. */
@@ -117,8 +122,13 @@ export class Listeners {
 
   /** The worker listens on the address, or with a null key on any. */
   isOpenBy(worker: number, key: string | null): boolean {
-    if (key !== null) return this.#byKey.get(key)?.openBy.has(worker) ?? false;
-    return [...this.#byKey.values()].some((listener) => listener.openBy.has(worker));
+    if (key === null) return this.openedBy(worker).length > 0;
+    return this.#byKey.get(key)?.openBy.has(worker) ?? false;
+  }
+
+  /** The addresses a worker listens on, or is about to. */
+  openedBy(worker: number): readonly string[] {
+    return [...this.#byKey].flatMap(([key, { openBy }]) => (openBy.has(worker) ? [key] : []));
   }
 
   /** The app has the address, whoever listens on it now. */

@@ -33,7 +33,9 @@ export function hearWorker(
     case "close":
       // A worker that is leaving closes its servers; its siblings and its successor still need them.
       if (isHolding(worker)) runner.listeners.close(id, message.key);
-      return;
+      return runner.openings.closed(id, message.key);
+    case "attached":
+      return runner.openings.attached(id, message.key, message.shard);
     case "probe":
       running.probe = String(message.result).slice(0, LONGEST_TEXT);
       return;
@@ -64,7 +66,8 @@ export function hearWorker(
 
 function hearPhase(runner: AppRunner, id: number, what: "listening" | "ready" | "released"): void {
   if (what !== "released") runner.health.met(id);
-  runner.dispatch({ type: `worker-${what}`, worker: id });
+  if (what === "ready") runner.openings.ready(id);
+  else runner.dispatch({ type: `worker-${what}`, worker: id });
   if (what === "listening") runner.gatekeeper.tell();
 }
 

@@ -83,7 +83,7 @@ export function listenerOf(runner: AppRunner, id: number, bus: Bus): WorkerListe
     cluster: (message, child) => runner.clusterHandles.answer(message, child),
     appMessage(message) {
       if (message === "ready" && runner.options.ready === "message") {
-        runner.dispatch({ type: "worker-ready", worker: id });
+        runner.openings.ready(id);
       }
       if (!bus.relay.hear(runner, id, message)) runner.reporter.message(id, message);
     },
@@ -109,6 +109,7 @@ function exited(
   code: number | null,
   signal: NodeJS.Signals | null,
 ): void {
+  runner.openings.gone(id);
   const fault = lacksAddress(runner, id);
   // Said once, instead of n workers that crash again and again.
   if (fault && runner.app.status === "running") runner.fail(fault);
