@@ -99,7 +99,7 @@ export const ERRORS = {
     EXIT.failed,
     ({ address, holder }) =>
       `The address ${address} is in use by ${holder ?? "another process that /proc does not name"}.`,
-    "Stop that process or listen on another port.",
+    "Stop what listens there, or listen on another port.",
   ),
   HF_STICKY_FOLDER: entry<{ directory: string; reason: string }>(
     EXIT.failed,

@@ -14,6 +14,7 @@ import {
 } from "../core/app.ts";
 import { takenUp } from "../core/takeover.ts";
 import type { Worker } from "../core/worker.ts";
+import type { ListenRequest } from "../link/agent-messages.ts";
 import type { MetricsStore } from "../metrics/store.ts";
 import { autoscaleOf } from "./app-autoscale.ts";
 import { AppReporter } from "./app-reporter.ts";
@@ -139,6 +140,11 @@ export class AppRunner {
    */
   get hasServed(): boolean {
     return this.#hasServed;
+  }
+
+  /** The name of another app of this supervisor that has the address. */
+  siblingAt(request: ListenRequest): string | undefined {
+    return this.#context.apps.at(request, this)?.options.name;
   }
 
   worker(id: number): Worker | undefined {

@@ -1,6 +1,7 @@
 /** The apps of a supervisor, and how they are found. */
 
 import { HoldfastError } from "../errors.ts";
+import type { ListenRequest } from "../link/agent-messages.ts";
 import type { AppRunner } from "./app-runner.ts";
 
 export class Apps {
@@ -23,6 +24,11 @@ export class Apps {
     return this.all().every(({ app, workers }) =>
       app.workers.every(({ id, phase }) => phase !== "starting" || workers.get(id)?.hasBeaten()),
     );
+  }
+
+  /** The app that has an address another one asks for. */
+  at(request: ListenRequest, asking: AppRunner): AppRunner | undefined {
+    return this.all().find((one) => one !== asking && one.listeners.occupies(request));
   }
 
   find(name: string): AppRunner | undefined {

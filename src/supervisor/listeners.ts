@@ -8,7 +8,15 @@ import type { Handle } from "./node-internals.ts";
 import { RestoredListeners } from "./restore/restored-listeners.ts";
 import type { ListenerRecord } from "./roster/records.ts";
 import { type Attachments, type Listener, seatAt } from "./seating.ts";
-import { addressOf, bindAll, bindShard, canReusePort, release, type Sockname } from "./shards.ts";
+import {
+  addressOf,
+  areInTheWay,
+  bindAll,
+  bindShard,
+  canReusePort,
+  release,
+  type Sockname,
+} from "./shards.ts";
 import { freeStalePath } from "./socket-path.ts";
 
 export interface Bound {
@@ -134,6 +142,11 @@ export class Listeners {
   /** The app has the address, whoever listens on it now. */
   has(key: string): boolean {
     return this.#byKey.has(key);
+  }
+
+  /** The app is in the way of who asks for this. */
+  occupies(request: ListenRequest): boolean {
+    return [...this.#byKey.values()].some((taken) => areInTheWay(request, taken));
   }
 
   /** One of these workers listens on the address. */

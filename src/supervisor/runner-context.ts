@@ -3,6 +3,7 @@
 import type { Outlets } from "../logs/outlet.ts";
 import type { MetricsStore } from "../metrics/store.ts";
 import type { Adoption } from "./adoption/adoption.ts";
+import type { Apps } from "./apps.ts";
 import type { Bus } from "./bus/bus.ts";
 import type { Emit } from "./events.ts";
 import type { Heir } from "./heir/heir.ts";
@@ -12,6 +13,8 @@ import type { Roster } from "./roster/roster.ts";
 
 export interface RunnerContext {
   readonly emit: Emit;
+  /** All apps of the supervisor. */
+  readonly apps: Pick<Apps, "at">;
   /** Where workers' output goes. */
   readonly outlets: Outlets;
   /** Where sockets of sticky workers are; null: among the system's temporary files. */

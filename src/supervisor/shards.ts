@@ -4,6 +4,9 @@ import type { ListenRequest } from "../link/agent-messages.ts";
 import { bindHandle, type Handle, REUSEPORT } from "./node-internals.ts";
 import { removePath } from "./socket-path.ts";
 
+/** Every address of the machine. */
+const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
 export type Sockname = Readonly<Record<string, unknown>>;
 
 /** An address that is bound. */
@@ -90,6 +93,17 @@ function hasReusePortFlag(): boolean {
 export function release(request: ListenRequest, shards: readonly (Handle | null)[]): void {
   for (const shard of shards) shard?.close();
   if (request.port === -1) removePath(String(request.address));
+}
+
+/** Whether what is bound is in the way of a request: the same path, or the same port at an address that overlaps. */
+export function areInTheWay(
+  { address, port }: ListenRequest,
+  taken: { readonly request: ListenRequest; readonly sockname: Sockname },
+): boolean {
+  const isSame = taken.request.address === address;
+  if (port === -1 || taken.request.port === -1) return isSame && taken.request.port === port;
+  const isForAll = [address, taken.request.address].some((one) => one === null || ANY.has(one));
+  return Number(taken.sockname.port) === port && (isSame || isForAll);
 }
 
 export function addressOf(request: ListenRequest, sockname: Sockname): string {

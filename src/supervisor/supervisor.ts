@@ -117,8 +117,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         shielded(() => (this.emit as (...told: unknown[]) => boolean)(event, ...args));
       },
       ...{ ...this.#places, ...this.#continuity },
-      pulse: this.#pulse,
-      bus: this.bus,
+      ...{ apps: this.#apps, pulse: this.#pulse, bus: this.bus },
       metrics: this.#metrics.store,
       firstWorkerId: this.#firstWorkerId,
       instances: sizeFor(options.instances, usableCpus().count, null),

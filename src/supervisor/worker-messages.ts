@@ -133,7 +133,7 @@ async function listen(
   if (!running || !runner.worker(id)) return runner.listeners.forget(id);
   running.hasListened = true;
   // The app may have an answer to this, such as the next port: it hears of it as under plain Node.
-  if (bound.errno !== 0) running.portFault = explain(request, bound.errno);
+  if (bound.errno !== 0) running.portFault = explain(runner, request, bound.errno);
   else if (isFirst(runner, id, request.key)) {
     // Listening makes it ready, so it must be reachable when it says that it listens.
     runner.gatekeeper.introduce(id);
@@ -161,17 +161,22 @@ function isFirst(runner: AppRunner, id: number, key: string): boolean {
   return runner.policy.ready === "listen" && isStarting && !isAnswered;
 }
 
-/** An address that cannot be had, with the process that has it where /proc tells. */
-function explain(request: ListenRequest, errno: number): Error {
+/** An address that cannot be had, with who has it. */
+function explain(runner: AppRunner, request: ListenRequest, errno: number): Error {
   const name = getSystemErrorName(errno);
   const address = addressOf(request, {});
   if (name !== "EADDRINUSE") return new Error(`it could not listen on ${address}: ${name}`);
-  const holder =
-    request.port === -1
-      ? holderOfPath(String(request.address))
-      : holderOfPort(request.address, request.port);
-  const text = holder ? `process ${holder.pid} (${programOf(holder.command)})` : null;
-  return new HoldfastError("HF_PORT_IN_USE", { address, holder: text });
+  const sibling = runner.siblingAt(request);
+  const holder = sibling ? `"${sibling}", another app of this supervisor` : processAt(request);
+  return new HoldfastError("HF_PORT_IN_USE", { address, holder });
+}
+
+/** The process that has an address, where /proc tells. */
+function processAt({ address, port }: ListenRequest): string | null {
+  const holder = port === -1 ? holderOfPath(String(address)) : holderOfPort(address, port);
+  if (!holder) return null;
+  if (holder.pid === process.pid) return "this supervisor itself (its metrics or its bus)";
+  return `process ${holder.pid} (${programOf(holder.command)})`;
 }
 
 /** What a worker asks for, if it can be believed. */

@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { Listeners } from "../../src/supervisor/listeners.ts";
+import { areInTheWay } from "../../src/supervisor/shards.ts";
+import { embed, puppet } from "./embedded.ts";
 
 it("a dead process's socket file is replaced once, and not again for the second worker that asks", async () => {
   const folder = mkdtempSync(join(tmpdir(), "hf-listeners-"));
@@ -23,4 +25,32 @@ it("a dead process's socket file is replaced once, and not again for the second 
     listeners.closeAll();
     rmSync(folder, { recursive: true });
   }
+});
+
+it("of two apps on one address the second is told who has it", async () => {
+  const first = await puppet({ name: "first", instances: 1 });
+  const { supervisor } = embed(first, { ...first, name: "second" });
+  await supervisor.start({ app: "first" });
+  const failure: unknown = await supervisor.start({ app: "second" }).catch((error) => error);
+  expect(failure).toMatchObject({ code: "HF_PORT_IN_USE" });
+  expect(String(failure)).toContain(
+    `The address 127.0.0.1:${first.port} is in use by "first", another app of this supervisor`,
+  );
+  expect((await fetch(`http://127.0.0.1:${first.port}/`)).status).toBe(200);
+});
+
+it("an address is in the way of the same one, and of every address of its port", () => {
+  const at = (address: string | null, port: number) => ({
+    ...{ key: "", address, port, addressType: port === -1 ? -1 : 4, flags: 0, data: null },
+  });
+  const isTaken = (address: string | null, port: number, byAddress: string | null, by: number) =>
+    areInTheWay(at(address, port), { request: at(byAddress, by), sockname: { port: by } });
+  expect(isTaken("127.0.0.1", 80, "127.0.0.1", 80)).toBe(true);
+  expect(isTaken("127.0.0.1", 80, null, 80)).toBe(true);
+  expect(isTaken("0.0.0.0", 80, "127.0.0.1", 80)).toBe(true);
+  expect(isTaken("127.0.0.1", 80, "127.0.0.2", 80)).toBe(false);
+  expect(isTaken("127.0.0.1", 80, "127.0.0.1", 81)).toBe(false);
+  expect(isTaken("/a.sock", -1, "/a.sock", -1)).toBe(true);
+  expect(isTaken("/a.sock", -1, "/b.sock", -1)).toBe(false);
+  expect(isTaken("/a.sock", -1, null, 80)).toBe(false);
 });
