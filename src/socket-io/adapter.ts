@@ -1,19 +1,19 @@
 /** The adapter of one namespace, with the sessions of its clients: they may go on in any worker. */
 
 import type { Adapter } from "socket.io-adapter";
-import { proofOf } from "../core/socket-io/positions.ts";
-import type { JoinedText, SessionNews } from "../core/socket-io/sessions.ts";
+import type { JoinedText } from "../core/socket-io/joined.ts";
+import { positionsOf, proofOf, textOf } from "../core/socket-io/positions.ts";
+import type { SessionNews } from "../core/socket-io/session.ts";
 import type { PacketMeta } from "../core/socket-io/terms.ts";
+import { Attempts } from "./attempts.ts";
 import { Book } from "./book.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Local } from "./local.ts";
 import type { Namespace, ServerSocket } from "./namespace.ts";
 import { SpanningAdapter } from "./spanning.ts";
-import { joinedOf, type Taken } from "./transfers.ts";
+import { joinedOf } from "./transfers.ts";
 import { unpack } from "./wire.ts";
 
-/** A session that was taken and whose client is not let in. */
-const TAKEN_FOR_MS = 60_000;
 /** Sessions that are told in one message. */
 const NEWS_AT_ONCE = 200;
 
@@ -22,8 +22,7 @@ type Session = Awaited<ReturnType<Adapter["restoreSession"]>>;
 export class HoldfastAdapter extends SpanningAdapter {
   readonly times: Local["times"];
   readonly #book: Book | null;
-  /** Sessions of others whose clients are on their way in, by their private id. */
-  readonly #taken = new Map<string, Taken>();
+  readonly #attempts: Attempts;
   /** Clients that could not be let in: their connections end. */
   readonly #refused = new WeakSet<ServerSocket>();
   #isClosed = false;
@@ -31,6 +30,7 @@ export class HoldfastAdapter extends SpanningAdapter {
   constructor(nsp: Namespace, cluster: Cluster) {
     super(nsp, cluster);
     this.times = timesOf(nsp);
+    this.#attempts = new Attempts(nsp, (sid) => super.delAll(sid));
     this.#book = this.times ? new Book(this.#bookPort()) : null;
     cluster.add(this);
   }
@@ -43,8 +43,17 @@ export class HoldfastAdapter extends SpanningAdapter {
 
   override addAll(id: string, rooms: Set<string>): void {
     const socket = this.namespace.sockets.get(id);
-    if (socket && this.#refused.has(socket)) return;
-    super.addAll(id, rooms);
+    if (!socket || !this.#refused.has(socket)) super.addAll(id, rooms);
+  }
+
+  override delAll(id: string): void {
+    super.delAll(id);
+    this.#book?.end(id);
+  }
+
+  protected override enter(id: string, rooms: Set<string>): void {
+    super.enter(id, rooms);
+    const socket = this.namespace.sockets.get(id);
     // Its namespace was given up as empty while it was on its way in: it would be deaf.
     if (this.#isClosed && socket) return this.#refuse(socket);
     if (!this.#book) return;
@@ -53,14 +62,9 @@ export class HoldfastAdapter extends SpanningAdapter {
     if (socket) this.#letIn(socket, this.#book);
   }
 
-  override del(id: string, room: string): void {
-    super.del(id, room);
+  protected override exit(id: string, room: string): void {
+    super.exit(id, room);
     this.#book?.left(id, room);
-  }
-
-  override delAll(id: string): void {
-    super.delAll(id);
-    this.#book?.end(id);
   }
 
   override persistSession({ sid }: { sid: string }): void {
@@ -69,12 +73,11 @@ export class HoldfastAdapter extends SpanningAdapter {
 
   override async restoreSession(pid: string, offset: string): Promise<Session> {
     const { transfers } = this.cluster;
-    const taken = await transfers.take(this.name, pid, offset, this.times?.sessionMs ?? 0);
+    const keptMs = this.times?.sessionMs ?? 0;
+    const taken = await this.#attempts.begin(pid, () =>
+      transfers.take(this.name, pid, offset, keptMs),
+    );
     if (!taken) return null as unknown as Session;
-    this.#taken.set(pid, taken);
-    setTimeout(() => {
-      if (this.#taken.get(pid) === taken) this.#taken.delete(pid);
-    }, TAKEN_FOR_MS).unref();
     const { joined } = taken;
     const { sid, data } = taken.session;
     // What was missed is sent when the client is let in: until then there may be more.
@@ -96,7 +99,7 @@ export class HoldfastAdapter extends SpanningAdapter {
   #bookPort() {
     return {
       nsp: this.name,
-      since: () => this.cluster.ledger.offset(this.cluster.positions),
+      since: () => this.#since(),
       say: (news: readonly SessionNews[]) => {
         for (let from = 0; from < news.length; from += NEWS_AT_ONCE) {
           const some = news.slice(from, from + NEWS_AT_ONCE);
@@ -108,21 +111,27 @@ export class HoldfastAdapter extends SpanningAdapter {
     };
   }
 
+  /** What was said before: also what waits for its turn, which is not for who joins now. */
+  #since(): string {
+    const { ledger, positions, me } = this.cluster;
+    const since = ledger.offset(positions);
+    if (this.lastSaid <= (positions.get(me) ?? 0)) return since;
+    return textOf(new Map(positionsOf(since)).set(me, this.lastSaid));
+  }
+
   #letIn(socket: ServerSocket, book: Book): void {
     const rooms = this.sids.get(socket.id) ?? [];
-    const pid = socket.pid ?? "";
-    const taken = socket.recovered ? this.#taken.get(pid) : undefined;
-    this.#taken.delete(pid);
-    if (!taken) return book.open(socket, rooms, []);
+    const taken = this.#attempts.end(socket);
+    if (taken === "none") return book.open(socket, rooms, null);
     // Its client has come by another way meanwhile.
-    if (!taken.isValid()) return this.#refuse(socket);
+    if (taken === "late") return this.#refuse(socket);
     const { ledger, positions } = this.cluster;
     const joined = joinedOf(taken.joined);
     const missing = { had: taken.had, nsp: this.name, joined, now: Date.now() };
     const missed = ledger.missed(missing, positions);
     // Some of it had to go while it was on its way in: it comes again, and gets a new session.
     if (!missed) return this.#refuse(socket);
-    book.open(socket, rooms, taken.joined);
+    book.open(socket, rooms, taken);
     for (const { entry, offset } of missed) {
       const data = unpack(entry.body) as unknown[];
       const { type } = entry.meta as PacketMeta;

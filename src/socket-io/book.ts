@@ -1,6 +1,10 @@
-/** The sessions of this process's own clients: told to all members at each change, so that any of them can go on. */
+/**
+ * The sessions of this process's own clients: told to all members at each change, so that any of them can go on. Whole
+ * the first time and the last, else what has changed: a client may be in very many rooms.
+ */
 
-import type { JoinedText, SessionNews } from "../core/socket-io/sessions.ts";
+import { bySince, type JoinedText } from "../core/socket-io/joined.ts";
+import type { SessionNews } from "../core/socket-io/session.ts";
 
 /** Data is the app's own object: it is looked at now and then. */
 const LOOK_AT_DATA_EVERY_MS = 500;
@@ -19,11 +23,23 @@ export interface BookPort {
   unusable(error: unknown): void;
 }
 
+/** A session that goes on here: what its client joined when, and which owner this process is. */
+export interface Known {
+  readonly joined: JoinedText;
+  readonly turn: number;
+}
+
 interface Page {
   readonly socket: BookSocket;
   readonly pid: string;
+  readonly turn: number;
   /** Each room, and since when. */
   readonly rooms: Map<string, string>;
+  /** Those joined and left since it was told last. */
+  readonly added: Map<string, string>;
+  readonly left: Set<string>;
+  /** When it was told last; null: it is to be told whole. */
+  step: number | null;
   /** The data that was told last, as text. */
   data: string;
   /** That its data cannot be kept was told. */
@@ -35,6 +51,9 @@ export class Book {
   readonly #pages = new Map<string, Page>();
   readonly #changed = new Set<Page>();
   readonly #over: SessionNews[] = [];
+  /** One that has left all rooms joins some again: it is the same owner's still. */
+  readonly #turns = new WeakMap<BookSocket, number>();
+  #step = 0;
   readonly #timer: NodeJS.Timeout;
   #isFlushing = false;
 
@@ -47,15 +66,20 @@ export class Book {
     return this.#pages.has(sid);
   }
 
-  /** A client is there. `known`: its session as it was, with what it joined when. */
-  open(socket: BookSocket, rooms: Iterable<string>, known: JoinedText): void {
+  /** A client is there. `known`: its session as it was. */
+  open(socket: BookSocket, rooms: Iterable<string>, known: Known | null): void {
     if (socket.pid === undefined) return;
-    const page: Page = { socket, pid: socket.pid, rooms: new Map(), data: "", isUnusable: false };
+    const { joined = [], turn = this.#turns.get(socket) ?? 0 } = known ?? {};
+    const page: Page = {
+      ...{ socket, pid: socket.pid, turn, rooms: new Map(), added: new Map(), left: new Set() },
+      ...{ step: null, data: "", isUnusable: false },
+    };
     // The client's own room is as old as its session.
-    const own = known.find(([, names]) => names.includes(socket.id))?.[0] ?? this.#port.since();
+    const own = joined.find(([, names]) => names.includes(socket.id))?.[0] ?? this.#port.since();
     page.rooms.set(socket.id, own);
-    for (const [since, names] of known) for (const name of names) page.rooms.set(name, since);
+    for (const [since, names] of joined) for (const name of names) page.rooms.set(name, since);
     this.#pages.set(socket.id, page);
+    this.#turns.set(socket, turn);
     this.joined(socket.id, rooms);
     this.#note(page);
   }
@@ -68,13 +92,17 @@ export class Book {
       if (page.rooms.has(room)) continue;
       since ??= this.#port.since();
       page.rooms.set(room, since);
+      page.added.set(room, since);
       this.#note(page);
     }
   }
 
   left(sid: string, room: string): void {
     const page = this.#pages.get(sid);
-    if (page?.rooms.delete(room)) this.#note(page);
+    if (!page?.rooms.delete(room)) return;
+    page.added.delete(room);
+    page.left.add(room);
+    this.#note(page);
   }
 
   /** The client's connection is lost, and it may come back. */
@@ -106,9 +134,12 @@ export class Book {
     return null;
   }
 
-  /** Somebody took them for gone. */
+  /** Somebody took them for gone, or has missed something of them. */
   retell(): void {
-    for (const page of this.#pages.values()) this.#note(page);
+    for (const page of this.#pages.values()) {
+      page.step = null;
+      this.#note(page);
+    }
   }
 
   flush(): void {
@@ -144,17 +175,20 @@ export class Book {
   }
 
   #newsOf(page: Page, state: SessionNews["state"]): SessionNews {
-    const joined = new Map<string, string[]>();
-    for (const [room, since] of page.rooms) {
-      const rooms = joined.get(since);
-      if (rooms) rooms.push(room);
-      else joined.set(since, [room]);
-    }
+    const { pid, turn, socket, step: after } = page;
+    const before = page.data;
     page.data = this.#dataOf(page);
-    const { nsp } = this.#port;
-    const { pid, socket } = page;
+    this.#step += 1;
+    page.step = this.#step;
+    const news = { nsp: this.#port.nsp, pid, sid: socket.id, turn, step: page.step, state };
+    const isChange = after !== null && state === "on";
+    const joined = bySince(isChange ? page.added : page.rooms);
+    const left = isChange ? [...page.left] : [];
+    page.added.clear();
+    page.left.clear();
+    if (isChange && page.data === before) return { ...news, after, joined, left };
     const data: unknown = JSON.parse(page.data);
-    return { nsp, pid, sid: socket.id, joined: [...joined], data, state };
+    return { ...news, after: isChange ? after : null, joined, left, data };
   }
 
   #dataOf(page: Page): string {

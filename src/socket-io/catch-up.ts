@@ -3,13 +3,16 @@
 import type { Inflow } from "../core/socket-io/inflow.ts";
 import type { Dropped, Ledger } from "../core/socket-io/ledger.ts";
 import { positionsOf, textOf } from "../core/socket-io/positions.ts";
-import type { Session, Sessions } from "../core/socket-io/sessions.ts";
+import type { Session } from "../core/socket-io/session.ts";
+import type { Sessions } from "../core/socket-io/sessions.ts";
 import type { Entry, Positions } from "../core/socket-io/terms.ts";
 
 const PAGE_BYTES = 2 * 1024 * 1024;
 const PAGE_SESSIONS = 2000;
 const PAGE_SESSION_BYTES = 1024 * 1024;
 const PAGE_WITHIN_MS = 3000;
+/** Of a page that is late, another member is asked, or the same one again, so often; what has come stays. */
+const PAGE_TRIES = 3;
 
 /** What is asked for. */
 interface Want {
@@ -33,6 +36,9 @@ interface Page {
   readonly next: number | null;
 }
 
+/** It has not come in time, or its member is gone. */
+type Unanswered = "late" | "gone";
+
 /** All that a member has told. */
 export interface Told {
   readonly entries: readonly Entry[];
@@ -50,37 +56,52 @@ export interface CatchUpPort {
 
 export class CatchUp {
   readonly #port: CatchUpPort;
-  readonly #waiting = new Map<number, { of: string; end(page: Page | null): void }>();
+  readonly #waiting = new Map<number, { of: string; end(page: Page | Unanswered): void }>();
   #last = 0;
 
   constructor(port: CatchUpPort) {
     this.#port = port;
   }
 
-  /** What the member has beyond `had`, also page by page; null: it has not answered in time. */
+  /** What the first of these members that answers has beyond `had`, page by page; null: none of them tells all of it. */
   async fetch(
-    member: string,
+    members: readonly string[],
     had: Positions,
     withSessions: boolean,
     came: (entries: readonly Entry[]) => void = () => {},
   ): Promise<Told | null> {
+    const asked = [...members];
     const entries: Entry[] = [];
     const sessions: Session[] = [];
     const has = new Map(had);
-    let isLast = false;
-    for (let next: number | null = withSessions ? 0 : null; !isLast || next !== null; ) {
-      const page = await this.#ask(member, has, next);
-      if (!page) return null;
+    let next = withSessions ? 0 : null;
+    let id = this.#nextId();
+    for (let tries = PAGE_TRIES; tries > 0; ) {
+      const [member] = asked;
+      if (member === undefined) return null;
+      const page = await this.#ask(id, member, { had: textOf(has), sessions: next });
+      if (typeof page === "string") {
+        tries -= 1;
+        asked.shift();
+        if (page === "late") asked.push(member);
+        // The same one may still answer the first time it was asked.
+        if (asked[0] === member) continue;
+        id = this.#nextId();
+        // Places are those of one member.
+        if (withSessions) next = 0;
+        continue;
+      }
+      tries = PAGE_TRIES;
+      id = this.#nextId();
       const some = page.entries.map(unpacked);
       for (const { from, n } of some) has.set(from, Math.max(n, has.get(from) ?? 0));
       entries.push(...some);
       came(some);
       sessions.push(...page.sessions);
-      ({ isLast, next } = page);
-      if (isLast && next === null) {
-        const positions = positionsOf(page.positions) ?? new Map();
-        return { entries, sessions, positions, dropped: page.dropped };
-      }
+      ({ next } = page);
+      if (!page.isLast || next !== null) continue;
+      const positions = positionsOf(page.positions) ?? new Map();
+      return { entries, sessions, positions, dropped: page.dropped };
     }
     return null;
   }
@@ -105,21 +126,24 @@ export class CatchUp {
   }
 
   gone(member: string): void {
-    for (const { of, end } of [...this.#waiting.values()]) if (of === member) end(null);
+    for (const { of, end } of [...this.#waiting.values()]) if (of === member) end("gone");
   }
 
-  #ask(member: string, had: Positions, sessions: number | null): Promise<Page | null> {
+  #nextId(): number {
     this.#last += 1;
-    const id = this.#last;
+    return this.#last;
+  }
+
+  #ask(id: number, of: string, what: Omit<Want, "id">): Promise<Page | Unanswered> {
     return new Promise((resolve) => {
-      const end = (page: Page | null): void => {
+      const end = (page: Page | Unanswered): void => {
         clearTimeout(timer);
         this.#waiting.delete(id);
         resolve(page);
       };
-      const timer = setTimeout(() => end(null), PAGE_WITHIN_MS).unref();
-      this.#waiting.set(id, { of: member, end });
-      this.#port.post(member, "want", { id, had: textOf(had), sessions } satisfies Want);
+      const timer = setTimeout(() => end("late"), PAGE_WITHIN_MS).unref();
+      this.#waiting.set(id, { of, end });
+      this.#port.post(of, "want", { id, ...what } satisfies Want);
     });
   }
 }

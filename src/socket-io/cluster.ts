@@ -29,7 +29,7 @@ export class Cluster {
   readonly faults: Faults;
   readonly ledger: Ledger<Entry>;
   readonly sessions: Sessions;
-  readonly asks = new Asks();
+  readonly asks: Asks;
   readonly transfers: Transfers;
   readonly #locals = new Map<string, Local>();
   readonly #attendance: Attendance;
@@ -50,6 +50,12 @@ export class Cluster {
     this.#line = terms.bus && new Line(terms.bus, this.#linePort());
     this.#intake = this.#makeIntake();
     this.#outflow = this.#makeOutflow();
+    this.asks = new Asks({
+      me: this.me,
+      doubt: (member) => this.#attendance.doubt(member),
+      local: (nsp) => this.#locals.get(nsp),
+      post: (to, kind, answer) => this.#posts.send(to, kind, answer),
+    });
     this.#posts = new Posts({
       me: this.me,
       publish: async (to, piece, options) => this.#line?.to(to, piece, options),
@@ -74,6 +80,8 @@ export class Cluster {
       nextNumber: () => this.#outflow.next,
       say: (kind, meta) => this.say(kind, meta),
       local: (nsp) => this.#locals.get(nsp),
+      lacks: (member) => this.#attendance.lacks(member),
+      doubt: (member) => this.#attendance.doubt(member),
     });
     this.#timer = setInterval(() => this.#trim(), TRIM_EVERY_MS).unref();
     void this.#attendance.begin();
@@ -115,8 +123,8 @@ export class Cluster {
   }
 
   /** See `Outflow.say`. */
-  say(kind: string, meta: unknown, body: Uint8Array = new Uint8Array(), isEarly = false): void {
-    this.#outflow.say(kind, meta, body, isEarly && this.#intake.isLive);
+  say(kind: string, meta: unknown, body: Uint8Array = new Uint8Array(), isEarly = false): number {
+    return this.#outflow.say(kind, meta, body, isEarly && this.#intake.isLive);
   }
 
   /** The same for what no caller waits for. */
@@ -128,8 +136,8 @@ export class Cluster {
     }
   }
 
-  inTurn(run: () => void): void {
-    this.#outflow.inTurn(run);
+  inTurn(run: () => void, waits?: () => void): void {
+    this.#outflow.inTurn(run, waits);
   }
 
   /** Resolves when all that was said until now has been passed on. */
@@ -149,7 +157,10 @@ export class Cluster {
         this.#attendance.noticed(entry);
         this.#intake.take(entry);
       },
-      toMe: (entry: Entry) => this.#posts.take(entry),
+      toMe: (entry: Entry) => {
+        this.#attendance.heardFrom(entry.from);
+        this.#posts.take(entry);
+      },
       exit: (app: string, worker: number) => {
         const { members } = this.#attendance;
         for (const member of members.of(app, worker)) this.#attendance.gone(member);
@@ -200,6 +211,7 @@ export class Cluster {
   #heardLetter(from: string, kind: string, value: unknown): void {
     if (kind === "here") this.#attendance.heardHere(from, value as never);
     else if (kind === "hello") this.#attendance.heardGreeting(from, value as never);
+    else if (kind === "retell") this.#attendance.retell();
     else if (kind === "want") this.#catchUp.heardWant(from, value as never);
     else if (kind === "page") this.#catchUp.heardPage(value as never);
     else if (kind === "answer") {
@@ -224,27 +236,15 @@ export class Cluster {
       local?.deliver(entry, () => this.ledger.offset(this.positions));
     } else if (kind === "join" || kind === "leave" || kind === "disconnect") {
       this.#locals.get((meta as PacketMeta).nsp)?.act(kind, meta as never);
-    } else if (kind === "ask") this.#answer(from, entry);
+    } else if (kind === "ask") this.asks.answer(entry);
     else if (kind === "bye") this.#attendance.gone(from);
     else this.transfers.heard(entry);
   }
 
-  #answer(from: string, { meta, body }: Entry): void {
-    if (from === this.me) return;
-    const question = meta as Question;
-    const reply = (value: unknown, isLast: boolean): void =>
-      this.#posts.send(from, "answer", { id: question.id, value, isLast } satisfies Answer);
-    const local = this.#locals.get(question.nsp);
-    if (local) local.answer(question, body, reply);
-    else reply(null, true);
-  }
-
   #trim(): void {
-    const now = Date.now();
     const { members, hasMetAll } = this.#attendance;
-    this.ledger.trim(now);
-    this.sessions.trim(now, this.#sessionsKeptMs);
-    if (hasMetAll) this.transfers.forgetStrangers();
+    this.ledger.trim(Date.now());
+    this.transfers.trim(this.#sessionsKeptMs, hasMetAll);
     this.#intake.inflow.forget((member) => member !== this.me && !members.has(member));
   }
 }

@@ -8,6 +8,8 @@ export interface Ear {
 }
 
 const AGAIN_AFTER_MS = 60_000;
+const PASSING = ["HF_BUS_CONNECTION_LOST", "HF_BUS_OVERLOADED"];
+const FINAL = ["HF_BUS_CLOSED", "HF_BUS_REFUSED"];
 
 export class Faults {
   readonly #ears: () => Iterable<Ear>;
@@ -35,4 +37,14 @@ export class Faults {
 
 export function codeOf(error: unknown): string | null {
   return error instanceof HoldfastError ? error.code : null;
+}
+
+/** It may be otherwise in a moment. */
+export function isPassing(code: string | null): boolean {
+  return code !== null && PASSING.includes(code);
+}
+
+/** There will be no bus any more. */
+export function isFinal(code: string | null): boolean {
+  return code !== null && FINAL.includes(code);
 }

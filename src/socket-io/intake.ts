@@ -52,7 +52,7 @@ export class Intake {
     if (this.#early) this.#early.push(entry.from === this.#me ? entry.n : entry);
     else if (entry.from === this.#me) this.#port.own(entry.n);
     else {
-      this.inflow.take(entry, Date.now(), this.#port.apply);
+      this.inflow.take(entry, performance.now(), this.#port.apply);
       this.#changed();
     }
   }
@@ -147,7 +147,7 @@ export class Intake {
   }
 
   #mend(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const { from, since } of this.inflow.gaps()) this.#mendOne(from, since, now);
     const open = new Set(this.inflow.gaps().map(({ from }) => from));
     for (const from of this.#looks.keys()) if (!open.has(from)) this.#looks.delete(from);

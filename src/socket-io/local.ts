@@ -1,6 +1,6 @@
 /** What a namespace of this process does when a member says so. */
 
-import type { JoinedText } from "../core/socket-io/sessions.ts";
+import type { JoinedText } from "../core/socket-io/joined.ts";
 import type { Aim, Entry } from "../core/socket-io/terms.ts";
 import type { Ear } from "./faults.ts";
 

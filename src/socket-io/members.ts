@@ -18,8 +18,13 @@ interface Known extends MemberFacts {
   readonly by: number;
 }
 
+/** Of those that are gone, so many are remembered. */
+const MOST_GONE = 1000;
+
 export class Members {
   readonly #known = new Map<string, Known>();
+  /** Taken for gone; one that was only frozen comes back. */
+  readonly #gone = new Set<string>();
 
   get size(): number {
     return this.#known.size;
@@ -36,12 +41,26 @@ export class Members {
   /** True: it was not heard of by this connection before. */
   heard(member: string, facts: MemberFacts, connection: number): boolean {
     const isNew = this.#known.get(member)?.by !== connection;
+    this.#gone.delete(member);
     this.#known.set(member, { app: facts.app, worker: facts.worker, by: connection });
     return isNew;
   }
 
   remove(member: string): boolean {
-    return this.#known.delete(member);
+    if (!this.#known.delete(member)) return false;
+    this.#gone.add(member);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > MOST_GONE && oldest !== undefined) this.#gone.delete(oldest);
+    return true;
+  }
+
+  wasGone(member: string): boolean {
+    return this.#gone.has(member);
+  }
+
+  /** Whose end the supervisor tells. */
+  isWorker(member: string): boolean {
+    return (this.#known.get(member)?.worker ?? null) !== null;
   }
 
   /** Those that were in this worker. */

@@ -20,6 +20,8 @@ export interface ServerSocket extends BookSocket {
 export interface Namespace {
   readonly name: string;
   readonly sockets: ReadonlyMap<string, ServerSocket>;
+  /** Those that are not let in yet. */
+  readonly _preConnectSockets?: ReadonlyMap<string, ServerSocket>;
   readonly server: {
     readonly opts: {
       readonly connectionStateRecovery?: { readonly maxDisconnectionDuration: number };

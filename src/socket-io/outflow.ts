@@ -5,14 +5,10 @@
  */
 
 import { Backlog } from "../core/socket-io/backlog.ts";
+import { isTooMuch } from "../core/socket-io/bounds.ts";
 import type { Entry } from "../core/socket-io/terms.ts";
 import { piecesOf } from "./wire.ts";
 
-/** Without a bus so much is kept, to be said when there is one again. */
-const MOST_KEPT = 10_000;
-const MOST_KEPT_BYTES = 16 * 1024 * 1024;
-/** With one, more than that waits for the supervisor: the process is told, and not filled up. */
-const MOST_WAITING_BYTES = 128 * 1024 * 1024;
 const TRY_AGAIN_AFTER_MS = 100;
 
 export interface OutflowPort {
@@ -79,15 +75,20 @@ export class Outflow {
   }
 
   /**
-   * Says it to all. `isEarly`: it need not come back before it is delivered here, unless others do before it. Throws
-   * HF_BUS_TOO_LARGE.
+   * Says it to all, and gives back its number. `isEarly`: it need not come back before it is delivered here, unless others
+   * do before it. Throws HF_BUS_TOO_LARGE.
    */
-  say(kind: string, meta: unknown, body: Uint8Array, isEarly = false): void {
+  say(kind: string, meta: unknown, body: Uint8Array, isEarly = false): number {
     const { me: from } = this.#port;
     const entry: Entry = { from, n: this.#n + 1, at: Date.now(), kind, meta, body };
     const pieces = this.#state === "alone" ? [] : piecesOf(entry);
     this.#n += 1;
-    if (this.#state === "alone") return this.#port.deliver(entry);
+    if (this.#state === "alone") this.#port.deliver(entry);
+    else this.#take(entry, pieces, isEarly);
+    return entry.n;
+  }
+
+  #take(entry: Entry, pieces: readonly Buffer[], isEarly: boolean): void {
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     const said: Said = { entry, pieces, bytes, isDelivered: false, isHeard: false, by: 0 };
     const isAtOnce = this.#state === "detached" || (isEarly && this.#undelivered === 0);
@@ -99,10 +100,11 @@ export class Outflow {
     void this.#pump();
   }
 
-  /** Runs it when all that was said before has been delivered here. */
-  inTurn(run: () => void): void {
-    if (this.#undelivered === 0) run();
-    else this.#items.push({ run });
+  /** Runs it when all that was said before has been delivered here. `waits`: that is later, which may throw. */
+  inTurn(run: () => void, waits = (): void => {}): void {
+    if (this.#undelivered === 0) return run();
+    waits();
+    this.#items.push({ run });
   }
 
   /** One of this member's own has come back. */
@@ -231,9 +233,7 @@ export class Outflow {
 
   #bound(): void {
     const isOver = (): boolean =>
-      this.#state === "open"
-        ? this.#bytes > MOST_WAITING_BYTES
-        : this.#bytes > MOST_KEPT_BYTES || this.#items.length > MOST_KEPT;
+      isTooMuch(this.#state === "open", this.#items.length, this.#bytes);
     let dropped = 0;
     while (this.#items.length > 1 && isOver()) {
       const item = this.#shift();

@@ -1,16 +1,17 @@
 /** Sessions on their way from one member to another. */
 
+import type { JoinedText } from "../core/socket-io/joined.ts";
 import type { Ledger } from "../core/socket-io/ledger.ts";
 import { positionsOf, provenBy } from "../core/socket-io/positions.ts";
 import type { Joined } from "../core/socket-io/rooms.ts";
 import type {
   Claimed,
   ClaimTerms,
-  JoinedText,
+  Moved,
   Session,
   SessionNews,
-  Sessions,
-} from "../core/socket-io/sessions.ts";
+} from "../core/socket-io/session.ts";
+import { LATE_MS, type Sessions } from "../core/socket-io/sessions.ts";
 import type { Entry, Positions } from "../core/socket-io/terms.ts";
 import type { Intake } from "./intake.ts";
 import type { Local } from "./local.ts";
@@ -18,7 +19,7 @@ import type { Local } from "./local.ts";
 /** What the client has had may still be on its way to this member. */
 const BEHIND_WITHIN_MS = 4000;
 /** Without a supervisor it waits for the next one. */
-const CLAIM_WITHIN_MS = 10_000;
+const CLAIM_WITHIN_MS = LATE_MS;
 /** The last owner lives, but may be stuck: then what is known of the session has to do. */
 const MOVED_WITHIN_MS = 1000;
 
@@ -33,6 +34,10 @@ export interface TransfersPort {
   nextNumber(): number;
   say(kind: "claim" | "moved", meta: unknown): void;
   local(nsp: string): Local | undefined;
+  /** What this member tells of its sessions builds on what is not known here. */
+  lacks(member: string): void;
+  /** It has not told what a session of its own is like, and may be gone. */
+  doubt(member: string): void;
 }
 
 /** A session that is this member's now, and what its client has had. */
@@ -41,6 +46,8 @@ export interface Taken {
   /** Of the session as it was taken: what its last owner tells later is not for its client any more. */
   readonly joined: JoinedText;
   readonly had: Positions;
+  /** Which of its owners this member is. */
+  readonly turn: number;
   /** Nobody else has taken it since. */
   isValid(): boolean;
 }
@@ -67,30 +74,38 @@ export class Transfers {
     const now = Date.now();
     if (session.leftAt !== null && session.leftAt < now - keptMs) return null;
     if (!ledger.hasAllAfter(had)) return null;
-    const { turn } = session;
-    const claimed = await this.#claim({ nsp, pid, turn });
+    const turn = session.turn + 1;
+    const claimed = await this.#claim({ nsp, pid, turn: session.turn });
     if (claimed.kind === "refused") return null;
     if (claimed.kind === "awaited") {
-      await intake.when(() => claimed.session.from === null, MOVED_WITHIN_MS);
+      const isTold = await intake.when(() => claimed.session.from === null, MOVED_WITHIN_MS);
+      if (!isTold) this.#port.doubt(claimed.from);
     }
     const { session: mine } = claimed;
-    const isValid = (): boolean => mine.turn === turn + 1;
-    return isValid() ? { session: mine, joined: mine.joined, had, isValid } : null;
+    const isValid = (): boolean => mine.turn === turn && mine.owner === this.#port.me;
+    return isValid() ? { session: mine, joined: mine.joined, had, turn, isValid } : null;
   }
 
   /** An entry about sessions, in its turn. */
   heard({ kind, from, n, at, meta }: Entry): void {
     const { sessions, me } = this.#port;
     if (kind === "sessions") {
-      for (const news of meta as readonly SessionNews[]) sessions.heard(news, from, at);
+      this.#heardNews(meta as readonly SessionNews[], from, at);
     } else if (kind === "moved") {
-      sessions.moved(meta as SessionNews, from);
+      sessions.moved(meta as Moved, from);
     } else if (kind === "claim") {
       const terms = meta as ClaimTerms;
+      const { turn = 0 } = sessions.find(terms.nsp, terms.pid) ?? {};
       const claimed = sessions.claim(terms, from, at, (member) => this.#isAlive(member));
-      if (claimed.kind !== "refused" && claimed.from === me) this.#handOver(terms);
+      if (claimed.kind !== "refused" && claimed.from === me) this.#handOver({ ...terms, turn });
       if (from === me) this.#claims.get(n)?.(claimed);
     }
+  }
+
+  /** Forgets what nobody comes back for. */
+  trim(keptMs: number, hasMetAll: boolean): void {
+    this.#port.sessions.trim(Date.now(), keptMs);
+    if (hasMetAll) this.#forgetStrangers();
   }
 
   gone(member: string): void {
@@ -98,8 +113,21 @@ export class Transfers {
   }
 
   /** Owners that this member has never met, and that will not be heard of. */
-  forgetStrangers(): void {
+  #forgetStrangers(): void {
     for (const owner of this.#port.sessions.owners()) if (!this.#isAlive(owner)) this.gone(owner);
+  }
+
+  #heardNews(all: readonly SessionNews[], from: string, at: number): void {
+    const { sessions, me, local, lacks } = this.#port;
+    let isLacking = false;
+    for (const news of all) {
+      const { nsp, pid } = news;
+      const wasMine = from !== me && sessions.find(nsp, pid)?.owner === me;
+      if (!sessions.heard(news, from, at)) isLacking = true;
+      // Its client is there, however that came unheard: what this member has is an old connection.
+      if (wasMine && sessions.find(nsp, pid)?.owner !== me) local(nsp)?.handOver(pid);
+    }
+    if (isLacking && from !== me) lacks(from);
   }
 
   #isAlive(member: string): boolean {
@@ -120,11 +148,12 @@ export class Transfers {
     });
   }
 
-  #handOver({ nsp, pid }: ClaimTerms): void {
+  /** `turn`: as whose it is told. */
+  #handOver({ nsp, pid, turn }: ClaimTerms): void {
     const told = this.#port.local(nsp)?.handOver(pid);
     const known = this.#port.sessions.find(nsp, pid);
     const last = told ?? (known && { joined: known.joined, data: known.data });
-    if (last) this.#port.say("moved", { nsp, pid, ...last });
+    if (last) this.#port.say("moved", { nsp, pid, turn, ...last } satisfies Moved);
   }
 }
 

@@ -26,6 +26,11 @@ export function unpack(body: Uint8Array): unknown {
   return body[0] === JSON_FORMAT ? JSON.parse(bytes.toString()) : deserialize(bytes);
 }
 
+/** As it is now, whatever becomes of its objects. Throws where it cannot be said. */
+export function copyOf<Data>(data: Data): Data {
+  return unpack(pack(data)) as Data;
+}
+
 /** Throws HF_BUS_TOO_LARGE. */
 export function piecesOf(entry: Entry): readonly Buffer[] {
   const meta = Buffer.from(JSON.stringify(entry.meta) ?? "null");

@@ -50,8 +50,6 @@ describe.each([{ RECOVERY: "yes" }, { RECOVERY: "no" }])("with %o", (env) => {
     await a.call("others", "room", 4);
     await a.call("local", "room", 5);
     await a.call("all", "room", 6);
-    // Whom a broadcast is for is seen when it has come back from the bus.
-    await settled(clients);
     await a.call("leave", "two");
     await c.call("to", "two", "room", 8);
     await settled(clients);
@@ -70,6 +68,29 @@ describe.each([{ RECOVERY: "yes" }, { RECOVERY: "no" }])("with %o", (env) => {
       },
       { what: "a volatile packet at all" },
     );
+  });
+
+  it("what a worker does after a broadcast does not change whom that is for", async () => {
+    const clients = await four(stand);
+    const [a, b] = clients;
+    await a.call("join", "one");
+    await b.call("join", "one");
+    await a.call("toAndLeave", "one", "room", 1);
+    await a.call("toAndJoin", "one", "room", 2);
+    await settled(clients);
+    expect(heard(clients, "room")).toEqual([[1], [1, 2], [], []]);
+    const found = await a.call<string[]>("putAndFind", "one", "three");
+    expect([...found].sort()).toEqual([a.socket.id, b.socket.id].sort());
+  });
+
+  it("what is emitted is as it was then", async () => {
+    const clients = await four(stand);
+    const [a] = clients;
+    a.socket.on("echo", (object: unknown, answer: (echoed: unknown) => void) => answer(object));
+    expect(await a.call("changing", "object")).toEqual({ value: "as it was" });
+    await settled(clients);
+    const was = { value: "as it was" };
+    expect(heard(clients, "object")).toEqual([[was, was], [was], [was], [was]]);
   });
 
   it("what many say at once comes to all in one order", async () => {

@@ -124,6 +124,21 @@ describe("a server that is closed while it joins", () => {
   });
 });
 
+describe("a server that begins", () => {
+  it("is heard by the others before it knows them", async () => {
+    const served = serve();
+    const { io } = await member(served);
+    const words: unknown[] = [];
+    io.on("word", (word: unknown) => words.push(word));
+    const adapter = createAdapter({ bus: await served.client(), name: "shared.name" });
+    const other = new Server(createServer(), { adapter });
+    atEnd(() => other.close());
+    other.serverSideEmit("word", 1);
+    await until(() => words.length > 0, { what: "the word" });
+    expect(words).toEqual([1]);
+  });
+});
+
 describe("with a bus that is gone for longer", () => {
   it("goes on with its own clients, and tells the others later", async () => {
     const served = serve();

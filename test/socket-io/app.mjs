@@ -29,6 +29,26 @@ const calls = {
   self: ({ socket }, ...args) => void socket.emit(...args),
   all: ({ nsp }, ...args) => void nsp.emit(...args),
   to: ({ nsp }, room, ...args) => void nsp.to(room).emit(...args),
+  toAndLeave: ({ socket, nsp }, room, ...args) => {
+    nsp.to(room).emit(...args);
+    socket.leave(room);
+  },
+  toAndJoin: ({ socket, nsp }, room, ...args) => {
+    nsp.to(room).emit(...args);
+    socket.join(room);
+  },
+  putAndFind: async ({ nsp }, from, to) => {
+    nsp.in(from).socketsJoin(to);
+    return (await nsp.in(to).fetchSockets()).map(({ id }) => id);
+  },
+  changing: async ({ socket, nsp }, event) => {
+    const object = { value: "as it was" };
+    nsp.emit(event, object);
+    nsp.local.emit(event, object);
+    const acknowledged = socket.emitWithAck("echo", object);
+    object.value = "changed";
+    return await acknowledged;
+  },
   except: ({ nsp }, room, ...args) => void nsp.except(room).emit(...args),
   others: ({ socket }, ...args) => void socket.broadcast.emit(...args),
   local: ({ nsp }, ...args) => void nsp.local.emit(...args),

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { Inflow } from "../../src/core/socket-io/inflow.ts";
 import { Ledger } from "../../src/core/socket-io/ledger.ts";
 import { positionsOf, textOf } from "../../src/core/socket-io/positions.ts";
-import { type SessionNews, Sessions } from "../../src/core/socket-io/sessions.ts";
+import type { SessionNews } from "../../src/core/socket-io/session.ts";
+import { LATE_MS, Sessions } from "../../src/core/socket-io/sessions.ts";
 import type { Entry, PacketMeta } from "../../src/core/socket-io/terms.ts";
 
 const LIMITS = { keptMs: 1000, maxPackets: 1000, maxBytes: 1_000_000 };
@@ -181,6 +182,27 @@ describe("the ledger", () => {
     expect(ledger.size).toBe(2);
   });
 
+  it("finds what a client has missed among all that is kept without looking at the rest", () => {
+    const ledger = new Ledger<Entry>({ keptMs: 1000, maxPackets: 20_000, maxBytes: 100_000_000 });
+    let looked = 0;
+    const counted = (from: string, n: number): Entry => ({
+      ...packet(from, n),
+      get n() {
+        looked += 1;
+        return n;
+      },
+    });
+    for (let n = 1; n <= 3; n += 1) ledger.append(counted("b", n));
+    for (let n = 1; n <= 10_000; n += 1) ledger.append(counted("a", n));
+    const positions = new Map(Object.entries({ a: 10_000, b: 3 }));
+    const had = new Map(Object.entries({ a: 9998, b: 2 }));
+    const joined = [{ since: new Map(), rooms: ["id"] }];
+    looked = 0;
+    const missed = ledger.missed({ had, nsp: "/", joined, now: 0 }, positions) ?? [];
+    expect(looked).toBeLessThan(100);
+    expect(missed.map(({ entry }) => nameOf(entry))).toEqual(["b3", "a9999", "a10000"]);
+  });
+
   it("tells others what it had to drop, and is told", () => {
     const one = new Ledger<Entry>({ ...LIMITS, maxPackets: 1 });
     for (const n of [1, 2, 3]) one.append(packet("a", n, {}, n));
@@ -242,10 +264,12 @@ describe("the inflow", () => {
 });
 
 describe("sessions", () => {
-  const news = (over: Partial<SessionNews> = {}): SessionNews => ({
-    ...{ nsp: "/", pid: "p", sid: "s", joined: [["", ["s"]]], data: {}, state: "on" },
-    ...over,
-  });
+  let step = 0;
+  const news = (over: Partial<SessionNews> = {}): SessionNews => {
+    step += 1;
+    const told = { turn: 0, step, after: null, joined: [["", ["s"]]], left: [] } as const;
+    return { nsp: "/", pid: "p", sid: "s", ...told, data: {}, state: "on", ...over };
+  };
   const everybody = (): boolean => true;
 
   it("are one member's: of two who want one the first gets it", () => {
@@ -266,7 +290,7 @@ describe("sessions", () => {
     expect(claimed.kind).toBe("awaited");
     expect(sessions.moved(news({ data: 1 }), "x")).toBe(null);
     expect(sessions.moved(news({ data: 2 }), "a")).toMatchObject({ data: 2, from: null });
-    sessions.heard(news({ data: 3 }), "b", 7);
+    sessions.heard(news({ data: 3, turn: 1 }), "b", 7);
     sessions.gone("b", 8);
     expect(sessions.find("/", "p")).toMatchObject({ data: 3, leftAt: 8 });
     const nobody = (): boolean => false;
@@ -303,9 +327,10 @@ describe("sessions", () => {
     expect(sessions.size).toBe(0);
     for (const pid of ["p", "q", "r"]) sessions.heard(news({ pid, state: "left" }), "a", 10);
     expect([sessions.size, sessions.find("/", "p")]).toEqual([2, undefined]);
-    sessions.trim(20, 11);
+    // A claim of them may still be on its way.
+    sessions.trim(LATE_MS + 21, 11);
     expect(sessions.size).toBe(2);
-    sessions.trim(22, 11);
+    sessions.trim(LATE_MS + 22, 11);
     expect(sessions.size).toBe(0);
   });
 });

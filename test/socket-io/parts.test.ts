@@ -155,6 +155,20 @@ describe("who takes part", () => {
     expect(attendance.members.all()).toEqual(["b"]);
   });
 
+  it("one that was only frozen hears that it was taken for gone, and one that is new does not", async () => {
+    const here = { app: null, worker: null, n: 3, wasGone: false };
+    const { attendance, letters, intake } = await member();
+    // Others have told of it.
+    intake.take(said("packet", 1));
+    attendance.heardHere("b", here);
+    expect(letters).toEqual([]);
+    attendance.gone("b");
+    attendance.heardHere("b", here);
+    const greeting = { app: "app", worker: 1, n: 7, wasGone: true };
+    expect(letters).toEqual([["b", "hello", greeting]]);
+    expect(attendance.members.all()).toEqual(["b"]);
+  });
+
   it("a member comes in once the supervisor has less to do", async () => {
     const open = vi.fn<() => Promise<readonly string[]>>();
     open.mockRejectedValueOnce(
@@ -185,11 +199,12 @@ describe("a book of sessions", () => {
   it("tells all of them again where somebody took them for gone", async () => {
     const say = vi.fn();
     const book = new Book({ nsp: "/", since: () => "", say, unusable: () => {} });
-    book.open(page({}), [], []);
+    book.open(page({}), [], null);
     await until(() => say.mock.calls.length === 1, { what: "the session" });
     book.retell();
     await until(() => say.mock.calls.length === 2, { what: "the session once more" });
-    expect(say.mock.calls[1]).toEqual(say.mock.calls[0]);
+    const [[first], [again]] = say.mock.calls.map(([news]) => news);
+    expect(again).toEqual({ ...first, step: first.step + 1 });
     book.close();
   });
 
@@ -199,7 +214,7 @@ describe("a book of sessions", () => {
     vi.useFakeTimers();
     try {
       const book = new Book({ nsp: "/", since: () => "", say: () => {}, unusable });
-      book.open(socket, [], []);
+      book.open(socket, [], null);
       vi.advanceTimersByTime(5000);
       expect(unusable).toHaveBeenCalledTimes(1);
       Object.assign(socket.data as object, { big: 1 });

@@ -1,16 +1,13 @@
-/** How sessions are taken, and what a client's word is good for. */
+/** How sessions are taken and told of, and what a client's word is good for. */
 
-import { createServer } from "node:http";
-import { Server } from "socket.io";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Ledger } from "../../src/core/socket-io/ledger.ts";
-import { type SessionNews, Sessions } from "../../src/core/socket-io/sessions.ts";
+import type { SessionNews } from "../../src/core/socket-io/session.ts";
+import { Sessions } from "../../src/core/socket-io/sessions.ts";
 import type { Entry } from "../../src/core/socket-io/terms.ts";
-import { createAdapter } from "../../src/socket.io.ts";
 import { Intake } from "../../src/socket-io/intake.ts";
+import type { Local } from "../../src/socket-io/local.ts";
 import { Transfers } from "../../src/socket-io/transfers.ts";
-import { until } from "../support/until.ts";
-import { atEnd, Client } from "./stand.ts";
 
 const NOTHING = new Uint8Array();
 
@@ -19,14 +16,8 @@ function entry(from: string, n: number, kind = "packet"): Entry {
   return { from, n, at: Date.now(), kind, meta, body: NOTHING };
 }
 
-/** What the client would show. */
-function proof({ socket }: Client): { readonly pid: string; readonly offset: string } {
-  const { _pid: pid, _lastOffset: offset } = socket as unknown as Record<string, string>;
-  return { pid: String(pid), offset: String(offset) };
-}
-
 /** The member "me", whose claims come back at once; "other" is another one that lives. */
-function member() {
+function member(local?: Partial<Local>) {
   const ledger = new Ledger<Entry>({ keptMs: 60_000, maxPackets: 10, maxBytes: 1_000_000 });
   const sessions = new Sessions(10);
   const intake = new Intake("me", {
@@ -34,17 +25,24 @@ function member() {
     ...{ repair: () => {}, lost: () => {}, isMember: (from) => from === "other" },
   });
   intake.goLive(null);
+  const lacks = vi.fn<(member: string) => void>();
+  const doubt = vi.fn<(member: string) => void>();
   const transfers: Transfers = new Transfers({
     ...{ me: "me", intake, ledger, sessions, whenSettled: async () => {}, nextNumber: () => 1 },
-    ...{ isMember: (from) => from === "other", local: () => undefined },
+    ...{ isMember: (from) => from === "other", local: () => local as Local | undefined },
+    ...{ lacks, doubt },
     say: (kind, meta) =>
       transfers.heard({ from: "me", n: 1, at: Date.now(), kind, meta, body: NOTHING }),
   });
-  const news = (over: Partial<SessionNews> = {}): SessionNews => ({
-    ...{ nsp: "/", pid: "p", sid: "s", joined: [["", ["s"]]], data: {}, state: "left" },
-    ...over,
-  });
-  return { ledger, sessions, intake, transfers, news };
+  let step = 0;
+  const news = (over: Partial<SessionNews> = {}): SessionNews => {
+    step += 1;
+    const told = { turn: 0, step, after: null, joined: [["", ["s"]]], left: [] } as const;
+    return { nsp: "/", pid: "p", sid: "s", ...told, data: {}, state: "left", ...over };
+  };
+  const said = (kind: string, from: string, meta: unknown): void =>
+    transfers.heard({ from, n: 1, at: Date.now(), kind, meta, body: NOTHING });
+  return { ledger, sessions, intake, transfers, news, said, lacks, doubt };
 }
 
 describe("a member that is asked for a session", () => {
@@ -81,13 +79,14 @@ describe("a member that is asked for a session", () => {
   });
 
   it("goes on with what it knew, whatever a stuck owner tells later", async () => {
-    const { sessions, transfers, news } = member();
+    const { sessions, transfers, news, doubt } = member();
     sessions.heard(news({ state: "on", data: 1 }), "other", Date.now());
     const taking = transfers.take("/", "p", "hf=", 1000_000);
     await vi.advanceTimersByTimeAsync(2000);
     const taken = await taking;
+    expect(doubt.mock.calls).toEqual([["other"]]);
     const late = { ...news(), joined: [["", ["s", "left"]]] as const, data: 2 };
-    sessions.heard(news({ state: "on", data: 3 }), "me", Date.now());
+    sessions.heard(news({ state: "on", data: 3, turn: 1 }), "me", Date.now());
     sessions.moved(late, "other");
     expect(taken?.session).toMatchObject({ data: 3, joined: [["", ["s"]]] });
   });
@@ -99,6 +98,47 @@ describe("a member that is asked for a session", () => {
     await vi.advanceTimersByTimeAsync(2000);
     sessions.moved({ ...news(), joined: [["", ["s", "late"]]] }, "other");
     expect((await taking)?.joined).toEqual([["", ["s"]]]);
+  });
+});
+
+describe("what others tell of sessions", () => {
+  it("is asked for once more where it changes what is not known here", () => {
+    const { sessions, news, said, lacks } = member();
+    const whole = news({ state: "on" });
+    said("sessions", "other", [whole]);
+    said("sessions", "other", [news({ state: "on", after: whole.step, joined: [["", ["room"]]] })]);
+    expect(sessions.find("/", "p")?.joined).toEqual([["", ["s", "room"]]]);
+    expect(lacks).not.toHaveBeenCalled();
+    const change = { state: "on", after: 99, step: 100 } as const;
+    said("sessions", "other", [news(change), news({ ...change, pid: "q" })]);
+    expect(lacks.mock.calls).toEqual([["other"]]);
+  });
+
+  it("ends the old connection of a client that is with another one, though nobody heard how", () => {
+    const handOver = vi.fn(() => null);
+    const { sessions, news, said } = member({ handOver });
+    said("sessions", "me", [news({ state: "on" })]);
+    said("sessions", "other", [news({ state: "on", turn: 1 })]);
+    expect(handOver.mock.calls).toEqual([["p"]]);
+    expect(sessions.find("/", "p")).toMatchObject({ owner: "other", turn: 1, leftAt: null });
+    said("sessions", "me", [news({ state: "over" })]);
+    expect(sessions.size).toBe(1);
+  });
+
+  it("is kept as long as somebody may still claim it", () => {
+    const { sessions, transfers, news, said } = member();
+    vi.useFakeTimers();
+    try {
+      said("sessions", "other", [news()]);
+      vi.advanceTimersByTime(60_000 + 9000);
+      transfers.trim(60_000, false);
+      expect(sessions.size).toBe(1);
+      vi.advanceTimersByTime(2000);
+      transfers.trim(60_000, false);
+      expect(sessions.size).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
@@ -123,81 +163,5 @@ describe("a member that is new", () => {
     blind.begin("fresh", 1);
     blind.goLive(null);
     expect(ledger.dropped.map(([from, n]) => [from, n])).toEqual([["other", 9]]);
-  });
-});
-
-describe("a server", () => {
-  /** In this process alone. */
-  async function server(maxPackets = 1000, letIn: () => Promise<void> = async () => {}) {
-    const httpServer = createServer();
-    const io = new Server(httpServer, {
-      connectionStateRecovery: { skipMiddlewares: false },
-      cleanupEmptyChildNamespaces: true,
-    });
-    io.adapter(createAdapter({ maxPackets, bus: null as never }));
-    for (const nsp of [io.of("/"), io.of(/^\/room-\d+$/)]) {
-      nsp.use((_socket, next) => void letIn().then(() => next()));
-      nsp.on("connection", (socket) => void socket.emit("welcome", {}));
-    }
-    await new Promise<void>((resolve) => void httpServer.listen(0, "127.0.0.1", resolve));
-    atEnd(() => io.close());
-    const address = httpServer.address();
-    const port = typeof address === "object" && address ? address.port : 0;
-    return { io, url: `http://127.0.0.1:${port}` };
-  }
-
-  it("ends text of volatile and local packets with a proof, so that the session survives", async () => {
-    const { io, url } = await server();
-    const client = await Client.to(url);
-    for (const each of [io.volatile, io.local]) {
-      each.emit("clock", "12:30");
-      await until(() => client.heard("clock").length > 0, { what: "the clock" });
-      const lost = client.recoveries.length;
-      client.socket.io.engine.close();
-      io.emit("word", lost);
-      await until(() => client.heard("word").length === lost, { what: "what it has missed" });
-      expect(client.recoveries.at(-1)).toBe(true);
-      client.events.splice(0, client.events.length, ...client.events.filter(([e]) => e === "word"));
-    }
-    expect(client.heard("word")).toEqual([1, 2]);
-  });
-
-  it("lets nobody in to a namespace that was given up meanwhile", async () => {
-    const { io, url } = await server();
-    const first = await Client.to(`${url}/room-1`, { reconnection: false });
-    const second = await Client.to(`${url}/room-1`, { auth: proof(first) });
-    await until(() => first.socket.disconnected, { what: "the first to be closed" });
-    await until(
-      () => {
-        io.of("/room-1").emit("word", 1);
-        return second.heard("word").length > 0;
-      },
-      { what: "a word to the second" },
-    );
-  });
-
-  it("lets nobody in with a hole in what it has missed", async () => {
-    let hold: Promise<void> | undefined;
-    let release = (): void => {};
-    let isHeld = false;
-    const { io, url } = await server(10, async () => {
-      isHeld = hold !== undefined;
-      await hold;
-    });
-    const client = await Client.to(url);
-    hold = new Promise((resolve) => {
-      release = resolve;
-    });
-    client.socket.io.engine.close();
-    await until(() => isHeld, { what: "it to come back" });
-    for (let n = 1; n <= 50; n += 1) io.emit("number", n);
-    hold = undefined;
-    release();
-    const isThere = (): boolean => client.socket.connected && !client.socket.recovered;
-    await until(isThere, { what: "a new session" });
-    await until(() => client.welcomes.length > 1, { what: "a welcome" });
-    io.emit("last", 1);
-    await until(() => client.heard("last").length === 1, { what: "the last word" });
-    expect(client.heard("number")).toEqual([]);
   });
 });

@@ -33,6 +33,17 @@ export class Backlog<Item extends object> implements Iterable<Item> {
     return item;
   }
 
+  /** All from the first on for which it is so, where it is so for all after that one. */
+  from(isSo: (item: Item) => boolean): readonly Item[] {
+    let [low, high] = [this.#gone, this.#items.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (isSo(this.#items[middle] as Item)) high = middle;
+      else low = middle + 1;
+    }
+    return this.#items.slice(low) as Item[];
+  }
+
   /** Only those stay. */
   keep(isKept: (item: Item) => boolean): void {
     this.#items = [...this].filter(isKept);

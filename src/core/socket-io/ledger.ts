@@ -3,8 +3,9 @@
  * missed something. Pure; the clock comes in.
  */
 
+import { Backlog } from "./backlog.ts";
 import { covers, textOf } from "./positions.ts";
-import { type Joined, matches } from "./rooms.ts";
+import { type Joined, Memberships } from "./rooms.ts";
 import { type Kept, Shelf } from "./shelf.ts";
 import type { Entry, Positions } from "./terms.ts";
 
@@ -43,8 +44,8 @@ export class Ledger<E extends Entry> {
   /** All else: it has as much room of its own, so that none of it costs a packet its place. */
   readonly #others = new Shelf<E>();
   #place = 0;
-  /** Packets that are here, by sender. */
-  readonly #senders = new Map<string, number>();
+  /** The packets once more, by sender: in the order of their numbers. */
+  readonly #senders = new Map<string, Backlog<Kept<E>>>();
   /** The newest packet of each sender that had to go before its time. */
   readonly #dropped = new Map<string, { readonly n: number; readonly at: number }>();
 
@@ -72,11 +73,13 @@ export class Ledger<E extends Entry> {
       while (this.#isOver(this.#others)) this.#others.shift();
       return;
     }
-    this.#packets.push(entry, this.#place);
-    this.#senders.set(entry.from, (this.#senders.get(entry.from) ?? 0) + 1);
+    const sent = this.#senders.get(entry.from) ?? new Backlog<Kept<E>>();
+    this.#senders.set(entry.from, sent);
+    sent.push(this.#packets.push(entry, this.#place));
     while (this.#isOver(this.#packets)) {
       const oldest = this.#packets.shift() as E;
-      this.#left(oldest);
+      this.#senders.get(oldest.from)?.shift();
+      this.#forgetIdle(oldest.from);
       this.#dropped.set(oldest.from, oldest);
     }
   }
@@ -94,10 +97,12 @@ export class Ledger<E extends Entry> {
   /** Forgets what is too old. */
   trim(now: number): void {
     this.#others.trim(now - OTHERS_KEPT_MS);
-    for (const old of this.#packets.trim(now - this.#limits.keptMs)) this.#left(old);
-    for (const [from, { at }] of this.#dropped) {
-      if (at < now - this.#limits.keptMs) this.#dropped.delete(from);
+    const oldest = now - this.#limits.keptMs;
+    for (const from of new Set(this.#packets.trim(oldest).map((entry) => entry.from))) {
+      this.#senders.get(from)?.keep(({ entry }) => entry.at >= oldest);
+      this.#forgetIdle(from);
     }
+    for (const [from, { at }] of this.#dropped) if (at < oldest) this.#dropped.delete(from);
   }
 
   /** What a client has had when the last packet came to it, as text: of those whose packets could be sent again. */
@@ -134,26 +139,23 @@ export class Ledger<E extends Entry> {
   missed(missing: Missing, positions: Positions): readonly Missed<E>[] | null {
     const { had, nsp, joined, now } = missing;
     if (!this.hasAllAfter(had)) return null;
+    const memberships = new Memberships(joined);
     const at = new Map<string, number>();
-    for (const from of this.#senders.keys()) {
+    const after: Kept<E>[] = [];
+    for (const [from, sent] of this.#senders) {
       const n = positions.get(from) ?? 0;
-      if (!covers(had, from, n)) at.set(from, n);
+      if (covers(had, from, n)) continue;
+      at.set(from, n);
+      for (const kept of sent.from(({ entry }) => !covers(had, from, entry.n))) after.push(kept);
     }
-    const open = new Set(at.keys());
+    after.sort((one, other) => other.place - one.place);
     const found: Missed<E>[] = [];
     const oldest = now - this.#limits.keptMs;
-    for (let index = this.#packets.size - 1; index >= 0 && open.size > 0; index -= 1) {
-      const { entry } = this.#packets.at(index) as Kept<E>;
-      const { from, n } = entry;
-      if (!open.has(from)) continue;
-      if (covers(had, from, n)) {
-        open.delete(from);
-        continue;
-      }
-      at.set(from, n);
-      const isFor = entry.at >= oldest && matches(entry, nsp, joined);
+    for (const { entry } of after) {
+      at.set(entry.from, entry.n);
+      const isFor = entry.at >= oldest && memberships.hasGot(entry, nsp);
       if (isFor) found.push({ entry, offset: joinedText(had, at) });
-      at.set(from, n - 1);
+      at.set(entry.from, entry.n - 1);
     }
     return found.reverse();
   }
@@ -176,10 +178,8 @@ export class Ledger<E extends Entry> {
     }
   }
 
-  #left({ from }: E): void {
-    const left = (this.#senders.get(from) ?? 1) - 1;
-    if (left > 0) this.#senders.set(from, left);
-    else this.#senders.delete(from);
+  #forgetIdle(from: string): void {
+    if (this.#senders.get(from)?.length === 0) this.#senders.delete(from);
   }
 }
 

@@ -9,17 +9,31 @@ export interface Joined {
   readonly rooms: readonly string[];
 }
 
-/** The first of `joined` has the client's own room: it is as old as the session. */
-export function matches(entry: Entry, nsp: string, joined: readonly Joined[]): boolean {
-  const { rooms, except, nsp: where } = entry.meta as PacketMeta;
-  if (where !== nsp) return false;
-  const isIn = (names: readonly string[]): boolean =>
-    joined.some(
-      (each) =>
-        names.some((name) => each.rooms.includes(name)) && !covers(each.since, entry.from, entry.n),
-    );
-  if (except.length > 0 && isIn(except)) return false;
-  if (rooms.length > 0) return isIn(rooms);
-  const [first] = joined;
-  return first !== undefined && !covers(first.since, entry.from, entry.n);
+/** What a client was in, to be asked for many packets. */
+export class Memberships {
+  readonly #since = new Map<string, Positions[]>();
+  /** The first has the client's own room: it is as old as the session. */
+  readonly #began: Positions | undefined;
+
+  constructor(joined: readonly Joined[]) {
+    this.#began = joined[0]?.since;
+    for (const { since, rooms } of joined) {
+      for (const room of rooms) {
+        const all = this.#since.get(room);
+        if (all) all.push(since);
+        else this.#since.set(room, [since]);
+      }
+    }
+  }
+
+  /** Whether the packet was for it. */
+  hasGot({ from, n, meta }: Entry, nsp: string): boolean {
+    const { rooms, except, nsp: where } = meta as PacketMeta;
+    if (where !== nsp) return false;
+    const isIn = (name: string): boolean =>
+      this.#since.get(name)?.some((since) => !covers(since, from, n)) ?? false;
+    if (except.some(isIn)) return false;
+    if (rooms.length > 0) return rooms.some(isIn);
+    return this.#began !== undefined && !covers(this.#began, from, n);
+  }
 }

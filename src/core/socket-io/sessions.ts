@@ -1,56 +1,24 @@
 /**
  * Sessions of the clients of all members, as each member knows them: who has one, and what is needed to go on with it
  * elsewhere. All members hear the same changes in the same order, so that only one of two who want a session gets it.
+ * What one member says may also come late, after what others have said later: turns and steps tell what is older.
  * Pure; the clock comes in.
  */
 
-/** Rooms, and what had been sent in the worker before they were joined, as text. */
-export type JoinedText = readonly (readonly [since: string, rooms: readonly string[]])[];
+import type { Claimed, ClaimTerms, Moved, Session, SessionNews, Told } from "./session.ts";
+import { isNext, isOld, tell } from "./session.ts";
 
-/** A session as its owner tells it. */
-export interface SessionNews {
-  readonly nsp: string;
-  readonly pid: string;
-  readonly sid: string;
-  readonly joined: JoinedText;
-  readonly data: unknown;
-  /** It has a client, has lost it, or will not be wanted any more. */
-  readonly state: "on" | "left" | "over";
-}
-
-export interface Session {
-  readonly nsp: string;
-  readonly pid: string;
-  readonly sid: string;
-  joined: JoinedText;
-  data: unknown;
-  /** The member that has it; it may be gone. */
-  owner: string;
-  /** When it lost its client, in ms since 1970; null: it has one. */
-  leftAt: number | null;
-  /** Counts its owners: who wants it names the one it knows. */
-  turn: number;
-  /** The member that is to tell its last state. */
-  from: string | null;
-}
-
-/** What became of a claim. */
-export type Claimed =
-  | { readonly kind: "refused" }
-  | { readonly kind: "taken"; readonly session: Session; readonly from: string }
-  /** Its last owner lives, and tells what it is like. */
-  | { readonly kind: "awaited"; readonly session: Session; readonly from: string };
-
-export interface ClaimTerms {
-  readonly nsp: string;
-  readonly pid: string;
-  readonly turn: number;
-}
+/** So late may still come what others say of a session. */
+export const LATE_MS = 10_000;
 
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
   /** Those without a client, the one that lost it first in front. */
   readonly #left = new Map<string, Session>();
+  /** Those that are over: what is older than that may still come. */
+  readonly #over = new Map<string, Told & { readonly at: number }>();
+  /** Claims of those that nobody has told of here yet. */
+  readonly #early = new Map<string, { turn: number; owner: string; at: number }>();
   readonly #maxLeft: number;
 
   constructor(maxLeft: number) {
@@ -65,46 +33,63 @@ export class Sessions {
     return this.#sessions.get(keyOf(nsp, pid));
   }
 
-  /** What a member tells of a session that is its own. */
-  heard(news: SessionNews, from: string, at: number): void {
-    const { nsp, pid, sid, joined, data, state } = news;
-    const key = keyOf(nsp, pid);
+  /** What a member tells of a session that is its own. False: it changes what is not known here. */
+  heard(news: SessionNews, from: string, at: number): boolean {
+    const key = keyOf(news.nsp, news.pid);
     const known = this.#sessions.get(key);
-    if (known && known.owner !== from) return;
-    if (state === "over") return this.#forget(key);
-    const session: Session = known ?? {
-      ...{ nsp, pid, sid, joined, data, owner: from, leftAt: null, turn: 0, from: null },
-    };
-    session.joined = joined;
-    session.data = data;
+    const last = known ?? this.#over.get(key);
+    if (last && isOld(news, from, last)) return true;
+    const { turn, step, state } = news;
+    if (state === "over") {
+      // Who has claimed it has it still.
+      if (known && turn < known.turn) return true;
+      this.#forget(key);
+      this.#over.set(key, { told: turn, teller: from, step, at });
+      return true;
+    }
+    if (news.after !== null && !isNext(news, from, known)) {
+      return known !== undefined && turn < known.turn;
+    }
+    const session = known ?? this.#begin(key, news, from);
+    tell(session, news, from);
+    if (turn < session.turn) return true;
+    session.owner = from;
+    session.turn = turn;
     // What its last owner may still tell is older than that.
-    if (session.from !== from) session.from = null;
-    this.#sessions.set(key, session);
+    session.from = null;
     if (state === "on") this.#isOn(key, session);
     else this.#hasLeft(key, session, at);
+    return true;
   }
 
   /** A member wants a session that was another's, or its own. */
   claim(terms: ClaimTerms, by: string, at: number, isAlive: (member: string) => boolean): Claimed {
     const key = keyOf(terms.nsp, terms.pid);
+    const turn = terms.turn + 1;
     const session = this.#sessions.get(key);
-    if (!session || session.turn !== terms.turn) return { kind: "refused" };
+    if (!session && !this.#over.has(key)) {
+      const known = this.#early.get(key);
+      if (!known || known.turn < turn) this.#early.set(key, { turn, owner: by, at });
+    }
+    // Who names a later turn has heard of owners that are not known here yet.
+    if (!session || turn <= session.turn) return { kind: "refused" };
     const { owner } = session;
     const isOn = session.leftAt === null && isAlive(owner);
     session.owner = by;
-    session.turn += 1;
+    session.turn = turn;
     session.from = isOn ? owner : null;
     this.#hasLeft(key, session, session.leftAt ?? at);
     return { kind: isOn ? "awaited" : "taken", session, from: owner };
   }
 
   /** What a session was like with its last owner. */
-  moved(news: Pick<SessionNews, "nsp" | "pid" | "joined" | "data">, from: string): Session | null {
+  moved(news: Moved, from: string): Session | null {
     const session = this.find(news.nsp, news.pid);
-    if (session?.from !== from) return null;
-    session.joined = news.joined;
-    session.data = news.data;
-    session.from = null;
+    // It is the last that this owner tells.
+    const last = { ...news, step: Number.MAX_SAFE_INTEGER, after: null, left: [] };
+    if (!session || news.turn > session.turn || isOld(last, from, session)) return null;
+    tell(session, last, from);
+    if (session.from === from) session.from = null;
     return session;
   }
 
@@ -120,10 +105,14 @@ export class Sessions {
     return waiting;
   }
 
-  /** Forgets those whose clients are gone for too long. */
+  /** Forgets those whose clients are gone for too long, and that nobody can claim any more. */
   trim(now: number, keptMs: number): void {
+    const oldest = now - LATE_MS;
     for (const [key, { leftAt }] of this.#left) {
-      if (leftAt !== null && leftAt < now - keptMs) this.#forget(key);
+      if (leftAt !== null && leftAt < oldest - keptMs) this.#forget(key);
+    }
+    for (const late of [this.#over, this.#early]) {
+      for (const [key, { at }] of late) if (at < oldest) late.delete(key);
     }
   }
 
@@ -153,12 +142,33 @@ export class Sessions {
     return owners;
   }
 
-  /** Told by another member; what is known here already is newer. */
+  /** Told by another member; what is known here may be newer. */
   learn(session: Session): void {
     const key = keyOf(session.nsp, session.pid);
-    if (this.#sessions.has(key)) return;
+    const known = this.#sessions.get(key);
+    const told = { turn: session.told, step: session.step };
+    const isAsNew = known?.turn === session.turn && !isOld(told, session.teller, known);
+    if (known && session.turn <= known.turn && !isAsNew) return;
     this.#sessions.set(key, session);
-    if (session.leftAt !== null) this.#hasLeft(key, session, session.leftAt);
+    if (session.leftAt === null) this.#isOn(key, session);
+    else this.#hasLeft(key, session, session.leftAt);
+  }
+
+  /** One that is heard of for the first time. */
+  #begin(key: string, { nsp, pid, sid, turn, step }: SessionNews, from: string): Session {
+    const told = { told: turn, teller: from, step };
+    const session: Session = {
+      ...{ nsp, pid, sid, joined: [], data: {}, owner: from, leftAt: null, turn, from: null },
+      ...told,
+    };
+    this.#sessions.set(key, session);
+    const claim = this.#early.get(key);
+    if (claim && claim.turn > turn) {
+      session.owner = claim.owner;
+      session.turn = claim.turn;
+      this.#hasLeft(key, session, claim.at);
+    }
+    return session;
   }
 
   #isOn(key: string, session: Session): void {
@@ -169,9 +179,8 @@ export class Sessions {
   #hasLeft(key: string, session: Session, at: number): void {
     session.leftAt = at;
     this.#left.set(key, session);
-    if (this.#left.size <= this.#maxLeft) return;
     const [oldest] = this.#left.keys();
-    if (oldest !== undefined) this.#forget(oldest);
+    if (this.#left.size > this.#maxLeft && oldest !== undefined) this.#forget(oldest);
   }
 
   #forget(key: string): void {

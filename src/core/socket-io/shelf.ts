@@ -31,10 +31,11 @@ export class Shelf<E extends Entry> {
     return this.#all.at(index);
   }
 
-  push(entry: E, place: number): void {
-    const bytes = bytesOf(entry);
-    this.#all.push({ entry, place, bytes });
-    this.#bytes += bytes;
+  push(entry: E, place: number): Kept<E> {
+    const kept = { entry, place, bytes: bytesOf(entry) };
+    this.#all.push(kept);
+    this.#bytes += kept.bytes;
+    return kept;
   }
 
   shift(): E | undefined {
