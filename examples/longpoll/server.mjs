@@ -47,8 +47,6 @@ async function post(request, response) {
 }
 
 function send(response, status, body) {
-  // The next poll comes by a new connection, and so to a worker that stays.
-  if (draining.aborted) response.setHeader("connection", "close");
   response.writeHead(status, { "content-type": "application/json" });
   response.end(`${JSON.stringify(body)}\n`);
 }

@@ -7,7 +7,7 @@ import type { Channel } from "./channel.ts";
 import { Drain } from "./drain.ts";
 import type { Gate } from "./gate.ts";
 import type { HookRunner } from "./hooks.ts";
-import { raiseStop, watchMessageListeners } from "./leave.ts";
+import { handlesStop, raiseStop, watchMessageListeners } from "./leave.ts";
 import type { ListenHook } from "./listen.ts";
 import type { Measure } from "./measure.ts";
 import type { Sticky } from "./sticky/sticky.ts";
@@ -15,6 +15,8 @@ import type { Traffic } from "./traffic.ts";
 
 /** Left of the drain timeout for the app's own clean-up when connections will not end. */
 const CLEANUP_RESERVE_MS = 2000;
+/** The supervisor kills at the end of the drain timeout: one that has not by then is gone, or stands still. */
+const UNKILLED_MS = 2000;
 /** A signal raised in this process arrives in its event loop, which must still be there. */
 const SIGNAL_ARRIVES_MS = 100;
 
@@ -50,11 +52,7 @@ export function createLeave(parts: LeaveParts, settings: AgentSettings): Leave {
     measure.tell();
     raiseStop(settings.shutdownMessage, listensToMessages);
   };
-  /** Whatever is still open: the app's own clean-up gets its time before the supervisor's kill. */
-  const raiseBefore = (deadlineMs: number): void => {
-    const reserve = Math.min(CLEANUP_RESERVE_MS, deadlineMs / 10);
-    setTimeout(raise, deadlineMs - reserve).unref();
-  };
+  const isHandled = (): boolean => handlesStop(settings.shutdownMessage, listensToMessages);
 
   return {
     begin(timeoutMs, reason) {
@@ -63,21 +61,34 @@ export function createLeave(parts: LeaveParts, settings: AgentSettings): Leave {
       listen.leave();
       gate.leave();
       sticky?.leave(timeoutMs);
-      const hooked = hooks.drain(reason, () => channel.send({ t: "released" }));
+      // Before the hooks: what an app answers in one of them is answered in a drain.
       const drained = new Promise<void>((done) => {
         drain = new Drain(traffic, timeoutMs, isAwaited, done);
       });
+      const hooked = hooks.drain(reason, () => channel.send({ t: "released" }));
       void Promise.all([hooked, drained])
         .then(() => metrics.last())
         .then(turn)
         .then(raise);
-      raiseBefore(timeoutMs);
+      raiseBefore(timeoutMs, raise, isHandled);
     },
     hurry(withinMs) {
       drain?.hurry();
-      raiseBefore(withinMs);
+      raiseBefore(withinMs, raise, isHandled);
     },
   };
+}
+
+/**
+ * Whatever is still open: the app's own clean-up gets its time before the supervisor's kill. Where there is none
+ * the drain goes on until that kill, which says what it was.
+ */
+function raiseBefore(deadlineMs: number, raise: () => void, isHandled: () => boolean): void {
+  const reserve = Math.min(CLEANUP_RESERVE_MS, deadlineMs / 10);
+  setTimeout(() => {
+    if (isHandled()) raise();
+    else setTimeout(raise, reserve + UNKILLED_MS).unref();
+  }, deadlineMs - reserve).unref();
 }
 
 /** What was said last in this turn is written at its end: the bus, for one, collects until then. */

@@ -4,10 +4,9 @@
  * gets GOAWAY, event streams end, WebSockets get a 1012 close frame.
  */
 
-import { subscribe } from "node:diagnostics_channel";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
+import { Closing } from "./closing.ts";
 import { endStream } from "./end-stream.ts";
 import type { InternalSocket } from "./node-internals.ts";
 import { StreamEnds } from "./stream-ends.ts";
@@ -30,6 +29,7 @@ export class Drain {
   readonly #done: () => void;
   readonly #timer: NodeJS.Timeout;
   readonly #streams: StreamEnds;
+  readonly #closing = new Closing();
   /** Bytes of each idle socket so far, and since when there were no more. */
   readonly #quiet = new WeakMap<InternalSocket, { bytes: number; since: number }>();
   /** Sessions that have been told to close. */
@@ -42,7 +42,6 @@ export class Drain {
     this.#streams = new StreamEnds(traffic, timeoutMs);
     this.#isAwaited = isAwaited;
     this.#done = done;
-    answerWithClose();
     this.#timer = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
     this.#sweep();
   }
@@ -74,6 +73,7 @@ export class Drain {
     const upgrade = this.#traffic.upgrades.get(socket);
     // Its other end is told to end it.
     if (upgrade === TUNNEL) return;
+    this.#closing.underWay(socket);
     if (upgrade === "websocket" || socket._httpMessage) {
       this.#quiet.delete(socket);
       this.#streams.sweep(socket, now, this.#traffic.open);
@@ -105,27 +105,6 @@ function carriesSession(socket: InternalSocket): boolean {
   if (socket.parser || !server.startsWith("Http2")) return false;
   // Before the TLS handshake there is no session: a client that never begins it must not hold up the drain.
   return server !== "Http2SecureServer" || socket.encrypted === true;
-}
-
-/** From now on every response ends its connection, unless more pipelined requests wait behind it. */
-function answerWithClose(): void {
-  const heads = new WeakMap<object, { buffer: Buffer; seen: number }>();
-  subscribe("http.server.request.start", (message) => {
-    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
-    const socket = request.socket as InternalSocket;
-    const buffer = socket.parser?.getCurrentBuffer?.();
-    // One read may hold several requests. A response that says `close` would make http drop the
-    // ones behind it, so only the last says it.
-    const last = heads.get(socket);
-    const seen = buffer && last?.buffer.equals(buffer) ? last.seen + 1 : 1;
-    if (buffer) heads.set(socket, { buffer, seen });
-    if (!buffer || seen >= countHeads(buffer)) response.shouldKeepAlive = false;
-  });
-}
-
-/** Request heads in a buffer. A body that looks like one costs nothing but a later close. */
-function countHeads(buffer: Buffer): number {
-  return buffer.toString("latin1").match(/^[A-Z-]+ \S+ HTTP\/1\.[01]\r$/gm)?.length ?? 0;
 }
 
 /**

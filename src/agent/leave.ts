@@ -6,6 +6,11 @@ import type { InternalServer } from "./node-internals.ts";
 /** PM2's default kill timeout: what an app that only listens to messages gets to act on "shutdown". */
 const MESSAGE_GRACE_MS = 1600;
 
+/** The app has something of its own to do when it is told to stop. */
+export function handlesStop(shutdownMessage: boolean, listensToMessages: () => boolean): boolean {
+  return shutdownMessage || stopSignal() !== undefined || listensToMessages();
+}
+
 /**
  * Raises the stop signal the app listens for: SIGTERM, or SIGINT where it handles only that. An app
  * that handles neither may know PM2's "shutdown" message; one that knows nothing is ended here.
@@ -16,7 +21,7 @@ export function raiseStop(shutdownMessage: boolean, listensToMessages: () => boo
     emitter.emit("message", "shutdown");
     return;
   }
-  const signal = (["SIGTERM", "SIGINT"] as const).find((name) => process.listenerCount(name) > 0);
+  const signal = stopSignal();
   if (signal) {
     process.kill(process.pid, signal);
   } else if (listensToMessages()) {
@@ -25,6 +30,11 @@ export function raiseStop(shutdownMessage: boolean, listensToMessages: () => boo
   } else {
     process.exit();
   }
+}
+
+/** The one the app handles; undefined: none. */
+function stopSignal(): "SIGTERM" | "SIGINT" | undefined {
+  return (["SIGTERM", "SIGINT"] as const).find((name) => process.listenerCount(name) > 0);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The parts of Node the agent touches that are not in its documentation, typed in one place. */
 
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import net, { type Server, type Socket } from "node:net";
 
 /** A libuv stream handle (TCPWrap or Pipe). */
@@ -57,7 +57,8 @@ export type InternalSocket = Socket & {
   server?: InternalServer;
   /** Set on TLS sockets. */
   encrypted?: boolean;
-  parser?: { getCurrentBuffer?(): Buffer } | null;
+  /** `incoming`: the request it has read last, or reads. */
+  parser?: { getCurrentBuffer?(): Buffer; incoming?: IncomingMessage | null } | null;
 };
 
 export type GetServer = (

@@ -33,8 +33,11 @@ export class StreamEnds {
   sweep(socket: InternalSocket, now: number, open: number): void {
     if (this.#traffic.upgrades.get(socket) === "websocket") {
       if (this.#told.has(socket) || !this.isDue(socket, now, open)) return;
+      const isOpen = this.#traffic.hasAnswered(socket);
+      // Its app is still asking whose client it is: it may become one, and is told to go then.
+      if (!isOpen && now < this.#latest && !this.#isHurried) return;
       this.#told.add(socket);
-      closeWebSocket(socket);
+      closeWebSocket(socket, isOpen);
       return;
     }
     const response = socket._httpMessage;

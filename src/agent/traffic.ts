@@ -45,6 +45,8 @@ export class Traffic {
   router: Router | null = null;
   /** Open sockets that were upgraded and end here. */
   upgraded = 0;
+  /** Bytes that had been written on each of them when its upgrade was asked for. */
+  readonly #writtenBefore = new WeakMap<InternalSocket, number>();
   readonly #changed: () => void;
   readonly #origin = Date.now();
   readonly #forget: (this: InternalSocket) => void;
@@ -116,6 +118,11 @@ export class Traffic {
     this.#observe("upgrade", request, socket);
   }
 
+  /** The app has answered the request for this upgrade: with a 101, or else. */
+  hasAnswered(socket: InternalSocket): boolean {
+    return socket.bytesWritten !== this.#writtenBefore.get(socket);
+  }
+
   #observe(event: string, first: unknown, second: unknown): void {
     if (event === "secureConnection") this.#encrypted(first as TlsSocket);
     else if (event === "session") this.#session(first as ServerHttp2Session);
@@ -123,7 +130,9 @@ export class Traffic {
     else if (event === "upgrade" && this.sockets.has(second as InternalSocket)) {
       // Of a connection only: a server may emit an "upgrade" of its own that means something else.
       const { headers } = (first ?? {}) as Partial<IncomingMessage>;
-      this.upgrades.set(second as InternalSocket, String(headers?.upgrade ?? "").toLowerCase());
+      const socket = second as InternalSocket;
+      this.upgrades.set(socket, String(headers?.upgrade ?? "").toLowerCase());
+      this.#writtenBefore.set(socket, socket.bytesWritten);
       this.upgraded += 1;
     }
   }

@@ -21,17 +21,20 @@ export function closeFrame(code: number, reason: string): Buffer {
 
 /**
  * Writes the close frame and gives the peer time to answer. Called from a timer: WebSocket libraries
- * write a frame within one turn of the event loop, so this is between frames.
+ * write a frame within one turn of the event loop, so this is between frames. One that is not `isOpen`, as the
+ * request for it has no answer, knows no frames: its connection ends.
  */
-export function closeWebSocket(socket: Duplex): void {
+export function closeWebSocket(socket: Duplex, isOpen: boolean): void {
   if (socket.destroyed || socket.writableEnded) return;
-  socket.write(closeFrame(SERVICE_RESTART, "service restart"));
+  if (isOpen) socket.write(closeFrame(SERVICE_RESTART, "service restart"));
+  else socket.end();
   silence(socket);
-  setTimeout(() => {
+  const end = (): void => {
     if (socket.destroyed) return;
     socket.end();
     setTimeout(() => socket.destroy(), END_WITHIN_MS).unref();
-  }, ANSWER_WITHIN_MS).unref();
+  };
+  setTimeout(end, isOpen ? ANSWER_WITHIN_MS : 0).unref();
 }
 
 /**

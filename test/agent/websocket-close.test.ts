@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { reload, stage, stop } from "../promises/stage.ts";
 import { closeFrame, frame, TEXT } from "../support/sticky/frames.ts";
 
@@ -13,13 +13,19 @@ const WHILE_CLOSING = 20;
 /** A server's, with code 1012. */
 const CLOSE = Buffer.concat([Buffer.from([0x88, 17, 0x03, 0xf4]), Buffer.from("service restart")]);
 
-async function connected(port: number): Promise<net.Socket> {
+/** Has asked to become a WebSocket. */
+function asking(port: number, path: string): net.Socket {
   const socket = net.connect(port, "127.0.0.1");
   const key = randomBytes(16).toString("base64");
   socket.write(
-    `GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+    `GET ${path} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
   );
+  return socket;
+}
+
+async function connected(port: number): Promise<net.Socket> {
+  const socket = asking(port, "/");
   const [head] = (await once(socket, "data")) as [Buffer];
   expect(head.toString("latin1")).toMatch(/^HTTP\/1.1 101 /);
   return socket;
@@ -46,4 +52,38 @@ it("is the last of what a client gets, under a flood of messages", async () => {
   expect(at).toBeGreaterThan(0);
   expect(received.length - at - CLOSE.length).toBe(0);
   await stop(run);
+});
+
+/** All that a client gets whose upgrade is under way when the drain begins; it hangs up when the server does. */
+async function heardInDrain(path: string): Promise<string> {
+  const flags = ["--drain-timeout", "4s"];
+  const { run, port } = await stage("apps/ws-late.mjs", { instances: 1, flags });
+  const socket = asking(port, path);
+  let heard = "";
+  socket.setEncoding("latin1").on("data", (text) => {
+    heard += text;
+    // As a client answers a close frame; the app's library then ends the connection.
+    if (heard.endsWith(CLOSE.toString("latin1"))) socket.end(closeFrame(1012));
+  });
+  const closed = once(socket, "close");
+  await run.waitForLine(new RegExp(`late: ${path}$`));
+  expect(await reload(run, 1)).toBe("done");
+  await closed;
+  const exit = run.logs.find(({ reason }) => reason !== undefined);
+  expect(exit).toMatchObject({ reason: "reload", code: 0, signal: null });
+  await stop(run);
+  expect(run.stderr.join("\n")).not.toMatch(/Error/);
+  return heard;
+}
+
+describe("an upgrade that the app answers after the drain has begun", () => {
+  it("is answered first, and closed then", async () => {
+    const [head, frames] = (await heardInDrain("/")).split("\r\n\r\n");
+    expect(head).toMatch(/^HTTP\/1.1 101 /);
+    expect(frames).toBe(CLOSE.toString("latin1"));
+  });
+
+  it("never: its connection ends in time, without a frame", async () => {
+    expect(await heardInDrain("/never")).toBe("");
+  });
 });

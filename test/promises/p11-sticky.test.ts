@@ -156,6 +156,8 @@ describe("P11: a session stays on its worker as long as that worker lives", () =
     expect(breaches(record, run.logs).some((breach) => breach.startsWith("unknown:"))).toBe(true);
     await Promise.all(loads.map((load) => load.stop()));
     agent.destroy();
-    await stop(run);
+    // A poll may be left that waits for a session elsewhere: what is cut off at the end of the drain.
+    const { code } = await run.stop({ timeoutMs: 30_000 });
+    expect([0, 137]).toContain(code);
   });
 });

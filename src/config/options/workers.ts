@@ -63,7 +63,7 @@ export const WORKERS_OPTIONS: Options<
     name: "strategy",
     kind: choice("rolling", "all-at-once"),
     default: "rolling",
-    why: "it needs the memory of one more worker, not of a second set",
+    why: "it needs the memory of one new worker at a time and of the old ones that still drain: of a second set only where drains are long",
     cli: { flag: "--strategy", placeholder: "rolling|all-at-once" },
     pm2: [],
     description:
