@@ -14,9 +14,6 @@ import { SpanningAdapter } from "./spanning.ts";
 import { joinedOf } from "./transfers.ts";
 import { unpack } from "./wire.ts";
 
-/** Sessions that are told in one message. */
-const NEWS_AT_ONCE = 200;
-
 type Session = Awaited<ReturnType<Adapter["restoreSession"]>>;
 
 export class HoldfastAdapter extends SpanningAdapter {
@@ -52,19 +49,19 @@ export class HoldfastAdapter extends SpanningAdapter {
   }
 
   protected override enter(id: string, rooms: Set<string>): void {
-    super.enter(id, rooms);
     const socket = this.namespace.sockets.get(id);
     // Its namespace was given up as empty while it was on its way in: it would be deaf.
-    if (this.#isClosed && socket) return this.#refuse(socket);
-    if (!this.#book) return;
-    if (this.#book.has(id)) return this.#book.joined(id, rooms);
+    if (this.#isClosed && socket) return void this.#refuse(socket);
+    // Noted before the app hears of it: what it says then is for who joins, too.
+    if (this.#book?.has(id)) this.#book.joined(id, rooms, this.isActing);
     // One that comes back joins its rooms before it is let in.
-    if (socket) this.#letIn(socket, this.#book);
+    else if (this.#book && socket && !this.#letIn(socket, rooms, this.#book)) return;
+    super.enter(id, rooms);
   }
 
   protected override exit(id: string, room: string): void {
-    super.exit(id, room);
     this.#book?.left(id, room);
+    super.exit(id, room);
   }
 
   override persistSession({ sid }: { sid: string }): void {
@@ -91,8 +88,13 @@ export class HoldfastAdapter extends SpanningAdapter {
   handOver(pid: string): { joined: JoinedText; data: unknown } | null {
     const found = this.#book?.take(pid);
     if (!found) return null;
-    // Its client has come back by another connection.
-    (found.socket as ServerSocket).conn.close(true);
+    try {
+      // Its client has come back by another connection.
+      (found.socket as ServerSocket).conn.close(true);
+    } catch (error) {
+      // What the app does about it is not to keep the session from going on.
+      this.cluster.faults.tell("the old connection of a client cannot be ended", error);
+    }
     return { joined: found.joined, data: found.data };
   }
 
@@ -100,29 +102,29 @@ export class HoldfastAdapter extends SpanningAdapter {
     return {
       nsp: this.name,
       since: () => this.#since(),
-      say: (news: readonly SessionNews[]) => {
-        for (let from = 0; from < news.length; from += NEWS_AT_ONCE) {
-          const some = news.slice(from, from + NEWS_AT_ONCE);
-          this.cluster.trySay("sessions", some);
-        }
-      },
+      say: (news: readonly SessionNews[]) =>
+        void this.cluster.say("sessions", news, undefined, true),
       unusable: (error: unknown) =>
         this.cluster.faults.tell("a socket's data cannot be kept for its client", error),
     };
   }
 
-  /** What was said before: also what waits for its turn, which is not for who joins now. */
+  /** What was said before: also what waits for its turn, which is not for who joins by itself now. */
   #since(): string {
     const { ledger, positions, me } = this.cluster;
     const since = ledger.offset(positions);
-    if (this.lastSaid <= (positions.get(me) ?? 0)) return since;
+    if (this.isActing || this.lastSaid <= (positions.get(me) ?? 0)) return since;
     return textOf(new Map(positionsOf(since)).set(me, this.lastSaid));
   }
 
-  #letIn(socket: ServerSocket, book: Book): void {
-    const rooms = this.sids.get(socket.id) ?? [];
+  /** False: it is refused. */
+  #letIn(socket: ServerSocket, entered: Set<string>, book: Book): boolean {
+    const rooms = new Set([...(this.sids.get(socket.id) ?? []), ...entered]);
     const taken = this.#attempts.end(socket);
-    if (taken === "none") return book.open(socket, rooms, null);
+    if (taken === "none") {
+      book.open(socket, rooms, null);
+      return true;
+    }
     // Its client has come by another way meanwhile.
     if (taken === "late") return this.#refuse(socket);
     const { ledger, positions } = this.cluster;
@@ -131,22 +133,31 @@ export class HoldfastAdapter extends SpanningAdapter {
     const missed = ledger.missed(missing, positions);
     // Some of it had to go while it was on its way in: it comes again, and gets a new session.
     if (!missed) return this.#refuse(socket);
+    this.#noteNew(socket.id, rooms, taken.joined);
     book.open(socket, rooms, taken);
     for (const { entry, offset } of missed) {
       const data = unpack(entry.body) as unknown[];
       const { type } = entry.meta as PacketMeta;
       socket.packet({ type, data: [...data, proofOf(offset)] });
     }
+    return true;
+  }
+
+  /** What it has joined on its way in is new to it: what waits was said before. */
+  #noteNew(id: string, rooms: ReadonlySet<string>, joined: JoinedText): void {
+    const known = new Set(joined.flatMap(([, names]) => names)).add(id);
+    for (const room of rooms) if (!known.has(room)) this.roster.changed(id, room, true, false);
   }
 
   /**
    * It is in already, as far as Socket.IO knows: its connection is ended once that is done. Nothing is to reach it until
    * then, as its client would take that for a proof.
    */
-  #refuse(socket: ServerSocket): void {
+  #refuse(socket: ServerSocket): false {
     this.#refused.add(socket);
     super.delAll(socket.id);
     setImmediate(() => socket.conn.close(true));
+    return false;
   }
 }
 

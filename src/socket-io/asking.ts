@@ -111,10 +111,10 @@ export abstract class AskingAdapter extends PlacedAdapter {
     ack: Callback,
   ): void {
     const { flags = {} } = opts;
-    const { asks, others, terms } = this.cluster;
+    const { asks, others } = this.cluster;
     const counted = new Set<string>();
     const id = asks.begin({
-      ...{ members: others, timeoutMs: flags.timeout ?? terms.requestTimeoutMs },
+      ...{ members: others, timeoutMs: this.#timeoutOf(opts) },
       heard: (from, value) => {
         const told = value as { readonly count?: number; readonly ack?: unknown } | null;
         // One who acknowledges with nothing: JSON leaves it out.
@@ -129,21 +129,29 @@ export abstract class AskingAdapter extends PlacedAdapter {
     this.cluster.ask(id, question, data);
   }
 
+  #timeoutOf({ flags }: BroadcastOptions): number {
+    return flags?.timeout ?? this.cluster.terms.requestTimeoutMs;
+  }
+
   /** At once, unless something waits that moves sockets. */
   #fetchHere(opts: BroadcastOptions): Promise<unknown[]> {
     if (!this.roster.hasActs) return super.fetchSockets(opts);
-    return new Promise((resolve) => {
-      this.inTurn(opts, (aimed) => resolve(super.fetchSockets(aimed)));
+    return new Promise((resolve, reject) => {
+      const end = (): void => reject(late([this.cluster.me]));
+      const timer = setTimeout(end, this.#timeoutOf(opts)).unref();
+      this.inTurn(opts, (aimed) => {
+        clearTimeout(timer);
+        resolve(super.fetchSockets(aimed));
+      });
     });
   }
 
   #fetchOthers(opts: BroadcastOptions): Promise<unknown[]> {
-    const { asks, others, terms } = this.cluster;
+    const { asks, others } = this.cluster;
     return new Promise((resolve, reject) => {
       const sockets: unknown[] = [];
-      const timeoutMs = opts.flags?.timeout ?? terms.requestTimeoutMs;
       const id = asks.begin({
-        ...{ members: others, timeoutMs },
+        ...{ members: others, timeoutMs: this.#timeoutOf(opts) },
         heard: (_from, value) => void sockets.push(...((value ?? []) as unknown[])),
         ended: (missing) => (missing.length === 0 ? resolve(sockets) : reject(late(missing))),
       });

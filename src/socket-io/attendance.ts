@@ -1,6 +1,7 @@
 /** Who takes part, how this member comes in, and what it does when its connection was lost. */
 
 import type { Bus } from "../bus/api.ts";
+import type { Ledger } from "../core/socket-io/ledger.ts";
 import type { Sessions } from "../core/socket-io/sessions.ts";
 import type { Entry } from "../core/socket-io/terms.ts";
 import type { CatchUp } from "./catch-up.ts";
@@ -15,8 +16,6 @@ import type { Outflow } from "./outflow.ts";
 import type { Posts } from "./posts.ts";
 import { Repairs } from "./repairs.ts";
 
-/** After a new connection, who says nothing for so long is gone. */
-const SILENT_AFTER_MS = 2000;
 const CATCH_UP_WITHIN_MS = 3000;
 /** However much a member says, it is written to once in that time. */
 const WRITE_AGAIN_AFTER_MS = 1000;
@@ -29,6 +28,7 @@ export interface AttendancePort {
   readonly line: Line | null;
   readonly faults: Faults;
   readonly sessions: Sessions;
+  readonly ledger: Ledger<Entry>;
   readonly intake: Intake;
   readonly outflow: Outflow;
   readonly catchUp: CatchUp;
@@ -47,12 +47,16 @@ export class Attendance {
   readonly #repairs: Repairs;
   readonly #written = new Set<string>();
   #connection = 1;
+  #isLeaving = false;
 
   constructor(port: AttendancePort) {
     this.#port = port;
     this.#entrance = new Entrance({
       ...port,
       hello: () => this.#hello(),
+      untold: () => {
+        for (const member of this.members.all()) this.lacks(member);
+      },
       detached: () => (this.#connection += 1),
     });
     this.#repairs = new Repairs({ ...port, members: this.members });
@@ -75,12 +79,20 @@ export class Attendance {
   up(): void {
     if (!this.#entrance.isOpen) return;
     const connection = this.#connection;
-    this.#port.outflow.open();
+    const { outflow } = this.#port;
+    outflow.open();
     this.#hello();
-    setTimeout(() => {
-      if (connection !== this.#connection) return;
-      for (const member of this.members.silent(connection)) this.gone(member);
-    }, SILENT_AFTER_MS).unref();
+    // Once that has come back others can be heard as well: who has much to say again says hello after all of it.
+    outflow.inTurn(() => {
+      if (connection !== this.#connection || outflow.state !== "open") return;
+      for (const member of this.members.unmet(connection)) this.#doubts.about(member);
+    });
+  }
+
+  /** The last that this member says. Who came in after that, and had an answer, would never hear that it is gone. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#port.outflow.say("bye", null, new Uint8Array());
   }
 
   down(): void {
@@ -115,7 +127,7 @@ export class Attendance {
   heardGreeting(from: string, here: Here): void {
     const mine = this.#here(from);
     this.#heardOf(from, here);
-    this.#port.posts.send(from, "here", mine);
+    if (!this.#isLeaving) this.#port.posts.send(from, "here", mine);
   }
 
   heardHere(from: string, here: Here): void {
@@ -141,6 +153,12 @@ export class Attendance {
     this.#write(member, "retell", null);
   }
 
+  /** So many entries of a member will not come: what it told in them of its sessions, it tells again. */
+  lost(member: string, count: number): void {
+    this.#port.faults.tell(`${count} messages of the member ${member} are lost`, undefined, "lost");
+    if (this.members.has(member)) this.lacks(member);
+  }
+
   retell(): void {
     for (const local of this.#port.locals()) local.retell();
   }
@@ -163,7 +181,7 @@ export class Attendance {
   async whenSettled(): Promise<void> {
     const { intake } = this.#port;
     const isSettled = (): boolean =>
-      intake.isLive && !this.isRepairing && this.members.silent(this.#connection).length === 0;
+      intake.isLive && !this.isRepairing && this.members.unmet(this.#connection).length === 0;
     await intake.when(isSettled, CATCH_UP_WITHIN_MS);
   }
 
@@ -187,24 +205,26 @@ export class Attendance {
 
   #write(member: string, kind: "hello" | "retell", value: unknown): void {
     const key = `${kind} ${member}`;
-    if (this.#written.has(key)) return;
+    if (this.#isLeaving || this.#written.has(key)) return;
     this.#written.add(key);
     setTimeout(() => this.#written.delete(key), WRITE_AGAIN_AFTER_MS).unref();
     this.#port.posts.send(member, kind, value);
   }
 
   #heardOf(member: string, { n, wasGone, ...facts }: Here): void {
-    this.#meet(member, facts);
+    const { intake, ledger } = this.#port;
+    const isFirst = !this.members.has(member);
+    const isNew = this.members.heard(member, facts, this.#connection);
     if (wasGone) this.retell();
-    this.#port.intake.begin(member, n);
+    // What it has said before is not here, for clients that have missed some of it.
+    if (intake.isLive && n > 1 && !intake.inflow.knows(member)) ledger.lack(member, n, Date.now());
+    intake.begin(member, n);
+    if (!intake.isLive) return;
+    if (isNew && this.#connection > 1) void this.repair(member);
+    if (isFirst && this.#entrance.isUntold) this.lacks(member);
   }
 
   #hello(): void {
     this.#port.outflow.say("hello", this.#facts, new Uint8Array());
-  }
-
-  #meet(member: string, facts: MemberFacts): void {
-    const isNew = this.members.heard(member, facts, this.#connection);
-    if (isNew && this.#port.intake.isLive && this.#connection > 1) void this.repair(member);
   }
 }

@@ -4,7 +4,9 @@
  */
 
 import { bySince, type JoinedText } from "../core/socket-io/joined.ts";
+import { lower } from "../core/socket-io/positions.ts";
 import type { SessionNews } from "../core/socket-io/session.ts";
+import { sayAll } from "./batches.ts";
 
 /** Data is the app's own object: it is looked at now and then. */
 const LOOK_AT_DATA_EVERY_MS = 500;
@@ -19,7 +21,9 @@ export interface BookPort {
   readonly nsp: string;
   /** What a client has had that joins now, as text. */
   since(): string;
+  /** Throws where it is too much for one message. */
   say(news: readonly SessionNews[]): void;
+  /** One cannot be told. */
   unusable(error: unknown): void;
 }
 
@@ -66,7 +70,7 @@ export class Book {
     return this.#pages.has(sid);
   }
 
-  /** A client is there. `known`: its session as it was. */
+  /** A client is there, in these rooms. `known`: its session as it was. */
   open(socket: BookSocket, rooms: Iterable<string>, known: Known | null): void {
     if (socket.pid === undefined) return;
     const { joined = [], turn = this.#turns.get(socket) ?? 0 } = known ?? {};
@@ -77,22 +81,31 @@ export class Book {
     // The client's own room is as old as its session.
     const own = joined.find(([, names]) => names.includes(socket.id))?.[0] ?? this.#port.since();
     page.rooms.set(socket.id, own);
-    for (const [since, names] of joined) for (const name of names) page.rooms.set(name, since);
+    // A middleware may have taken it out of some of them on its way in.
+    const now = new Set(rooms);
+    for (const [since, names] of joined) {
+      for (const name of names) if (now.has(name)) page.rooms.set(name, since);
+    }
     this.#pages.set(socket.id, page);
     this.#turns.set(socket, turn);
-    this.joined(socket.id, rooms);
+    this.joined(socket.id, now);
     this.#note(page);
   }
 
-  joined(sid: string, rooms: Iterable<string>): void {
+  /** `isActing`: it is put into them, also where it is in them by now. */
+  joined(sid: string, rooms: Iterable<string>, isActing = false): void {
     const page = this.#pages.get(sid);
     if (!page) return;
     let since: string | null = null;
     for (const room of rooms) {
-      if (page.rooms.has(room)) continue;
+      const known = page.rooms.get(room);
+      if (known !== undefined && !(isActing && room !== sid)) continue;
       since ??= this.#port.since();
-      page.rooms.set(room, since);
-      page.added.set(room, since);
+      const from = known === undefined ? since : lower(known, since);
+      if (from === known) continue;
+      if (known !== undefined) page.left.add(room);
+      page.rooms.set(room, from);
+      page.added.set(room, from);
       this.#note(page);
     }
   }
@@ -119,7 +132,7 @@ export class Book {
     const page = this.#pages.get(sid);
     if (!page) return;
     this.#remove(page);
-    this.#over.push(this.#newsOf(page, "over"));
+    this.#over.push(asOver(this.#newsOf(page, "over")));
     this.#flushLater();
   }
 
@@ -143,10 +156,18 @@ export class Book {
   }
 
   flush(): void {
-    const news = [...this.#changed].map((page) => this.#newsOf(page, "on"));
+    const pages = new Map<SessionNews, Page>();
+    for (const page of this.#changed) pages.set(this.#newsOf(page, "on"), page);
     this.#changed.clear();
-    news.push(...this.#over.splice(0));
-    if (news.length > 0) this.#port.say(news);
+    const untold = (news: SessionNews, error: unknown): void => {
+      const page = pages.get(news);
+      // What changes next would build on what nobody knows.
+      if (page) page.step = null;
+      // Nobody could go on with it as it was in the end.
+      else if (news.state === "left") this.#port.say([asOver(news)]);
+      this.#port.unusable(error);
+    };
+    sayAll([...pages.keys(), ...this.#over.splice(0)], this.#port.say, untold);
   }
 
   close(): void {
@@ -208,4 +229,9 @@ export class Book {
       if (!this.#changed.has(page) && this.#dataOf(page) !== page.data) this.#note(page);
     }
   }
+}
+
+/** That it is over is all that counts then. */
+function asOver(news: SessionNews): SessionNews {
+  return { ...news, after: null, joined: [], left: [], data: undefined, state: "over" };
 }

@@ -3,7 +3,7 @@
 import type { Inflow } from "../core/socket-io/inflow.ts";
 import type { Dropped, Ledger } from "../core/socket-io/ledger.ts";
 import { positionsOf, textOf } from "../core/socket-io/positions.ts";
-import type { Session } from "../core/socket-io/session.ts";
+import type { ClaimTerms, Moved, Session, SessionNews } from "../core/socket-io/session.ts";
 import type { Sessions } from "../core/socket-io/sessions.ts";
 import type { Entry, Positions } from "../core/socket-io/terms.ts";
 
@@ -47,6 +47,18 @@ export interface Told {
   readonly dropped: readonly Dropped[];
 }
 
+/** Notes the sessions that were told, page by page, and what has changed between the pages. */
+export function learnFrom({ sessions: told, entries }: Told, sessions: Sessions): void {
+  for (const session of told) sessions.learn(session);
+  for (const { kind, from, at, meta } of entries) {
+    // What builds on a session that is over since is not asked for: it is not wanted.
+    if (kind === "sessions") {
+      for (const news of meta as readonly SessionNews[]) sessions.heard(news, from, at);
+    } else if (kind === "claim") sessions.claim(meta as ClaimTerms, from, at, () => false);
+    else if (kind === "moved") sessions.moved(meta as Moved, from);
+  }
+}
+
 export interface CatchUpPort {
   readonly inflow: Inflow<Entry>;
   readonly ledger: Ledger<Entry>;
@@ -73,6 +85,7 @@ export class CatchUp {
     const asked = [...members];
     const entries: Entry[] = [];
     const sessions: Session[] = [];
+    const dropped = new Map<string, Dropped>();
     const has = new Map(had);
     let next = withSessions ? 0 : null;
     let id = this.#nextId();
@@ -98,10 +111,14 @@ export class CatchUp {
       entries.push(...some);
       came(some);
       sessions.push(...page.sessions);
+      // What one had to drop the next is not asked for, where it goes on.
+      for (const each of page.dropped) {
+        if (each[1] > (dropped.get(each[0])?.[1] ?? 0)) dropped.set(each[0], each);
+      }
       ({ next } = page);
       if (!page.isLast || next !== null) continue;
       const positions = positionsOf(page.positions) ?? new Map();
-      return { entries, sessions, positions, dropped: page.dropped };
+      return { entries, sessions, positions, dropped: [...dropped.values()] };
     }
     return null;
   }

@@ -70,7 +70,7 @@ export class Cluster {
     this.#attendance = new Attendance({
       ...{ me: this.me, bus: terms.bus, line: this.#line, faults: this.faults, posts: this.#posts },
       ...{ sessions: this.sessions, intake: this.#intake, outflow: this.#outflow },
-      ...{ catchUp: this.#catchUp, locals: () => this.#locals.values() },
+      ...{ catchUp: this.#catchUp, ledger: this.ledger, locals: () => this.#locals.values() },
       gone: (member) => this.#gone(member),
     });
     this.transfers = new Transfers({
@@ -112,7 +112,7 @@ export class Cluster {
     if (this.#locals.get(local.name) === local) this.#locals.delete(local.name);
     if (this.#locals.size > 0) return;
     if (this.#outflow.state === "open") {
-      this.say("bye", null);
+      this.#attendance.leave();
       await Promise.race([this.#outflow.flush(), this.#intake.when(() => false, FLUSH_WITHIN_MS)]);
     }
     clearInterval(this.#timer);
@@ -125,15 +125,6 @@ export class Cluster {
   /** See `Outflow.say`. */
   say(kind: string, meta: unknown, body: Uint8Array = new Uint8Array(), isEarly = false): number {
     return this.#outflow.say(kind, meta, body, isEarly && this.#intake.isLive);
-  }
-
-  /** The same for what no caller waits for. */
-  trySay(kind: string, meta: unknown): void {
-    try {
-      this.say(kind, meta, undefined, true);
-    } catch (error) {
-      this.faults.tell(`other workers cannot be told (${kind})`, error);
-    }
   }
 
   inTurn(run: () => void, waits?: () => void): void {
@@ -178,8 +169,7 @@ export class Cluster {
       ledger: this.ledger,
       isRepairing: () => this.#attendance.isRepairing,
       repair: (member) => void this.#attendance.repair(member),
-      lost: (member, count) =>
-        this.faults.tell(`${count} messages of the member ${member} are lost`, undefined, "lost"),
+      lost: (member, count) => this.#attendance.lost(member, count),
       isMember: (member) => this.#attendance.members.has(member),
     });
   }

@@ -1,6 +1,6 @@
 /**
- * Members whose end nobody tells, as they are no workers: one that owes an answer is asked for a sign of life, and is gone
- * where it gives none. Who owes nothing is not asked.
+ * Members whose end nobody tells, as they are no workers, or as it came while there was no connection: one that owes an
+ * answer is asked for a sign of life, and is gone where it gives none. Who owes nothing is not asked.
  */
 
 const LOOK_EVERY_MS = 500;
@@ -22,7 +22,7 @@ export class Doubts {
     this.#port = port;
   }
 
-  /** It owes an answer. */
+  /** It owes an answer, or after a new connection its hello. */
   about(member: string): void {
     if (this.#open.has(member)) return;
     let looks = 0;

@@ -1,8 +1,11 @@
 /** How a member comes in: it opens its line, says hello, and has itself told what was before; or it works alone. */
 
 import type { Bus } from "../bus/api.ts";
+import type { Ledger } from "../core/socket-io/ledger.ts";
+import { covers } from "../core/socket-io/positions.ts";
 import type { Sessions } from "../core/socket-io/sessions.ts";
-import type { CatchUp, Told } from "./catch-up.ts";
+import type { Entry } from "../core/socket-io/terms.ts";
+import { type CatchUp, learnFrom, type Told } from "./catch-up.ts";
 import { codeOf, type Faults, isFinal, isPassing } from "./faults.ts";
 import type { Intake } from "./intake.ts";
 import type { Line } from "./line.ts";
@@ -19,10 +22,13 @@ export interface EntrancePort {
   readonly line: Line | null;
   readonly faults: Faults;
   readonly sessions: Sessions;
+  readonly ledger: Ledger<Entry>;
   readonly intake: Intake;
   readonly outflow: Outflow;
   readonly catchUp: CatchUp;
   hello(): void;
+  /** Nobody has told what was before. */
+  untold(): void;
   /** There is no bus until it is there again. */
   detached(): void;
 }
@@ -33,6 +39,7 @@ export class Entrance {
   #isWaiting = false;
   #againAfterMs = BEGIN_AGAIN_AFTER_MS;
   #openedAt: number | null = null;
+  #isUntold = false;
 
   constructor(port: EntrancePort) {
     this.#port = port;
@@ -40,6 +47,11 @@ export class Entrance {
 
   get isOpen(): boolean {
     return this.#openedAt !== null;
+  }
+
+  /** There are others, as far as is known here, and none of them has told what was before. */
+  get isUntold(): boolean {
+    return this.#isUntold;
   }
 
   /** How long it has been open. */
@@ -74,18 +86,39 @@ export class Entrance {
   async #join(line: Line): Promise<void> {
     const { outflow, intake, sessions } = this.#port;
     const ready = await line.open();
+    // It has worked alone meanwhile: what it is told now has to come before what the others go on with.
+    const late = intake.isLive ? await this.#fetch(ready) : null;
     // Its server was closed meanwhile.
     if (this.#isOver) return void (await line.close());
+    if (late) this.#learnLate(late);
     this.#openedAt = performance.now();
     this.#port.hello();
     outflow.open();
-    if (intake.isLive) return;
-    const told = ready.length === 0 ? null : await this.#fetch(ready);
-    for (const session of told?.sessions ?? []) sessions.learn(session);
+    const told = intake.isLive ? null : await this.#fetch(ready);
+    if (told) learnFrom(told, sessions);
+    this.#isUntold = !told && !late && (ready.length > 0 || line.isUnsure);
     if (!intake.isLive) intake.goLive(told);
+    if (this.#isUntold) this.#port.untold();
+  }
+
+  /** Of those that nothing has come of yet; what others had said is as good as lost. */
+  #learnLate(late: Told): void {
+    const { intake, ledger, sessions } = this.#port;
+    const { entries, positions, dropped } = late;
+    const fresh = new Set([...positions.keys()].filter((from) => !intake.inflow.knows(from)));
+    for (const entry of entries) {
+      if (fresh.has(entry.from) && covers(positions, entry.from, entry.n)) ledger.append(entry);
+    }
+    for (const [from, n, at] of dropped) ledger.lack(from, n, at);
+    learnFrom(late, sessions);
+    for (const [from, n] of positions) {
+      if (fresh.has(from)) intake.begin(from, n);
+      else ledger.lack(from, n, Date.now());
+    }
   }
 
   async #fetch(ready: readonly string[]): Promise<Told | null> {
+    if (ready.length === 0) return null;
     try {
       return await this.#port.catchUp.fetch(ready, new Map(), true);
     } catch (error) {

@@ -27,6 +27,13 @@ export interface IntakePort {
   isMember(member: string): boolean;
 }
 
+interface Look {
+  position: number;
+  at: number;
+  /** When it was asked for, what waited reached that far; null: it was not. */
+  askedUpTo: number | null;
+}
+
 export class Intake {
   readonly inflow = new Inflow<Entry>();
   readonly #port: IntakePort;
@@ -35,7 +42,7 @@ export class Intake {
   #early: (Entry | number)[] | null = [];
   readonly #begins = new Map<string, number>();
   /** Of each gap, how far its member had come when something was last done about it. */
-  readonly #looks = new Map<string, { position: number; at: number; isAsked: boolean }>();
+  readonly #looks = new Map<string, Look>();
   readonly #watchers = new Set<() => void>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -65,6 +72,16 @@ export class Intake {
       this.inflow.begin(member, n, this.#port.apply);
       this.#changed();
     }
+  }
+
+  /** What has not come of a member up to that number will not: up to `packets` there may be packets among it. */
+  passOver(member: string, upTo: number, packets = upTo): void {
+    const before = this.inflow.positions.get(member) ?? 0;
+    const count = this.inflow.passOver(member, upTo, this.#port.apply);
+    // Who comes back here, and has not had them, is to know.
+    if (count > 0 && packets > before) this.#port.ledger.lack(member, packets, Date.now());
+    if (count > 0) this.#port.lost(member, count);
+    this.#changed();
   }
 
   /** This member knows what was before, or that nobody knows. */
@@ -157,17 +174,16 @@ export class Intake {
 
   #mendOne(from: string, since: number, now: number): void {
     const position = this.inflow.positions.get(from) ?? 0;
-    const look = this.#looks.get(from) ?? { position, at: since, isAsked: false };
+    const look = this.#looks.get(from) ?? { position, at: since, askedUpTo: null };
     // It comes on: what is missing now is another gap.
-    if (look.position !== position) Object.assign(look, { position, at: now, isAsked: false });
+    if (look.position !== position) Object.assign(look, { position, at: now, askedUpTo: null });
     else if (this.#port.isRepairing()) look.at = now;
     this.#looks.set(from, look);
     if (this.#port.isRepairing()) return;
-    if (now - look.at >= GIVE_UP_AFTER_MS) {
-      const count = this.inflow.passOver(from, this.#port.apply);
-      if (count > 0) this.#port.lost(from, count);
-    } else if (now - look.at >= ASK_AFTER_MS && !look.isAsked) {
-      look.isAsked = true;
+    if (look.askedUpTo !== null) {
+      if (now - look.at >= GIVE_UP_AFTER_MS) this.passOver(from, look.askedUpTo);
+    } else if (now - look.at >= ASK_AFTER_MS) {
+      look.askedUpTo = this.inflow.highest(from);
       this.#port.repair(from);
     }
   }

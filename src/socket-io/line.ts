@@ -46,6 +46,8 @@ export class Line {
   #subject = "";
   /** Who this process is on the bus. */
   self: Pick<Sender, "app" | "worker"> = { app: null, worker: null };
+  /** Nobody has said to be ready, and some were too busy to be asked. */
+  isUnsure = false;
 
   constructor(bus: Bus, port: LinePort) {
     this.#bus = bus;
@@ -98,7 +100,8 @@ export class Line {
       const answers = await this.#bus.gather<Who>(asked, null, { timeout: WHO_WITHIN_MS });
       const ready = answers.results.flatMap(({ data }) => data.me ?? []);
       const isAll = answers.errors.length === 0 && answers.missing.length === 0;
-      if (ready.length > 0 || isAll || performance.now() >= end) return ready;
+      this.isUnsure = ready.length === 0 && !isAll;
+      if (!this.isUnsure || performance.now() >= end) return ready;
       await new Promise((resolve) => setTimeout(resolve, WHO_AGAIN_AFTER_MS).unref());
     }
   }

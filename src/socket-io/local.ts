@@ -40,6 +40,6 @@ export interface Local extends Ear {
   ): void;
   /** Tells all sessions of its clients again. */
   retell(): void;
-  /** Ends the client's connection and gives back what its session was like; null: it is not here. */
+  /** Ends the client's connection and gives back what its session was like; null: it is not here. Never throws. */
   handOver(pid: string): { readonly joined: JoinedText; readonly data: unknown } | null;
 }

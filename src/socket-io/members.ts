@@ -71,8 +71,8 @@ export class Members {
     });
   }
 
-  /** Those that have said nothing by this connection. */
-  silent(connection: number): readonly string[] {
+  /** Those that have not said by this connection who they are. */
+  unmet(connection: number): readonly string[] {
     return this.all().filter((member) => this.#known.get(member)?.by !== connection);
   }
 }

@@ -7,6 +7,7 @@
 import { Backlog } from "../core/socket-io/backlog.ts";
 import { isTooMuch } from "../core/socket-io/bounds.ts";
 import type { Entry } from "../core/socket-io/terms.ts";
+import { type Local, type Said, saidOf } from "./said.ts";
 import { piecesOf } from "./wire.ts";
 
 const TRY_AGAIN_AFTER_MS = 100;
@@ -22,24 +23,11 @@ export interface OutflowPort {
   dropped(count: number): void;
 }
 
-interface Said {
-  readonly entry: Entry;
-  readonly pieces: readonly Buffer[];
-  readonly bytes: number;
-  isDelivered: boolean;
-  /** It has come back. */
-  isHeard: boolean;
-  /** The connection it was sent by; 0: none yet. */
-  by: number;
-}
-
-/** Something that is done here alone, after all that was said before. */
-interface Local {
-  run(): void;
-}
-
-/** `waiting`: not begun yet. `open`: as it should be. `detached`: there is no bus for now. `alone`: there will be none. */
-export type OutflowState = "waiting" | "open" | "detached" | "alone";
+/**
+ * `waiting`: not begun yet. `open`: as it should be. `detaching`: what waits is delivered here. `detached`: there is no bus
+ * for now. `alone`: there will be none.
+ */
+export type OutflowState = "waiting" | "open" | "detaching" | "detached" | "alone";
 
 export class Outflow {
   readonly #port: OutflowPort;
@@ -89,13 +77,12 @@ export class Outflow {
   }
 
   #take(entry: Entry, pieces: readonly Buffer[], isEarly: boolean): void {
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    const said: Said = { entry, pieces, bytes, isDelivered: false, isHeard: false, by: 0 };
-    const isAtOnce = this.#state === "detached" || (isEarly && this.#undelivered === 0);
+    const said = saidOf(entry, pieces);
+    const isAtOnce = (this.#state === "detached" || isEarly) && this.#undelivered === 0;
     this.#items.push(said);
-    this.#bytes += bytes;
+    this.#bytes += said.bytes;
     this.#undelivered += 1;
-    if (isAtOnce) this.#deliver(said);
+    if (isAtOnce) this.#do(said);
     this.#bound();
     void this.#pump();
   }
@@ -104,7 +91,7 @@ export class Outflow {
   inTurn(run: () => void, waits = (): void => {}): void {
     if (this.#undelivered === 0) return run();
     waits();
-    this.#items.push({ run });
+    this.#items.push({ run, isDone: false });
   }
 
   /** One of this member's own has come back. */
@@ -134,11 +121,15 @@ export class Outflow {
 
   /** There is no bus, for now or for good: what was said is delivered here. */
   detach(state: "detached" | "alone"): void {
-    this.#state = state;
-    for (const item of [...this.#items]) {
-      if ("run" in item) item.run();
-      else if (!item.isDelivered) this.#deliver(item);
+    if (this.#state === "alone") return;
+    this.#state = "detaching";
+    // What an app says meanwhile comes after all that waits.
+    for (let place = 0; place < this.#items.length; place += 1) {
+      this.#do(this.#items.at(place) as Said | Local);
     }
+    // By then it may have ended here.
+    if (this.#state !== "detaching") return;
+    this.#state = state;
     this.#items.keep((item) => state !== "alone" && "entry" in item);
     this.#sent = 0;
     if (state === "alone") this.#bytes = 0;
@@ -148,15 +139,14 @@ export class Outflow {
   flush(): Promise<void> {
     const isOff = this.#state === "detached" || this.#state === "alone";
     if (this.#items.length === 0 || isOff) return Promise.resolve();
-    return new Promise((resolve) => void this.#items.push({ run: resolve }));
+    return new Promise((run) => void this.#items.push({ run, isDone: false }));
   }
 
   #advance(): void {
     for (let item = this.#items.at(0); item !== undefined; item = this.#items.at(0)) {
       if ("entry" in item && !this.#hasComeBack(item)) return;
       this.#shift();
-      if ("run" in item) item.run();
-      else if (!item.isDelivered) this.#deliver(item);
+      this.#do(item);
     }
   }
 
@@ -179,10 +169,13 @@ export class Outflow {
     return isHeard || (by === this.#connection && entry.n <= this.#heardUpTo);
   }
 
-  #deliver(said: Said): void {
-    said.isDelivered = true;
+  /** It has its turn here, once. */
+  #do(item: Said | Local): void {
+    if (item.isDone) return;
+    item.isDone = true;
+    if ("run" in item) return item.run();
     this.#undelivered -= 1;
-    this.#port.deliver(said.entry);
+    this.#port.deliver(item.entry);
   }
 
   async #pump(): Promise<void> {
@@ -232,18 +225,18 @@ export class Outflow {
   }
 
   #bound(): void {
+    if (this.#state === "detaching") return;
     const isOver = (): boolean =>
       isTooMuch(this.#state === "open", this.#items.length, this.#bytes);
     let dropped = 0;
     while (this.#items.length > 1 && isOver()) {
-      const item = this.#shift();
-      if (!item) break;
-      if ("run" in item) item.run();
-      else {
-        dropped += 1;
-        if (!item.isDelivered) this.#deliver(item);
-      }
+      const item = this.#shift() as Said | Local;
+      if ("entry" in item) dropped += 1;
+      this.#do(item);
     }
-    if (dropped > 0) this.#port.dropped(dropped);
+    if (dropped === 0) return;
+    this.#port.dropped(dropped);
+    // What is done here after those has its turn.
+    this.#advance();
   }
 }

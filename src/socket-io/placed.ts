@@ -15,7 +15,7 @@ export abstract class PlacedAdapter extends Adapter {
   protected readonly roster = new Roster();
   /** Those that have been let in. */
   readonly #known = new WeakSet<ServerSocket>();
-  /** What has its turn: something that was said here, or that another worker does with rooms. */
+  /** What moves sockets now: something that was said here, or by another worker. What an app does meanwhile is its own. */
   #acting: Place | "other" | null = null;
 
   constructor(nsp: Namespace, cluster: Cluster) {
@@ -39,13 +39,18 @@ export abstract class PlacedAdapter extends Adapter {
     this.roster.gone(id);
   }
 
+  /** The rooms that are changed now are changed by what was said, not by the socket itself. */
+  protected get isActing(): boolean {
+    return this.#acting !== null;
+  }
+
   /** The socket is in these rooms from now on. */
   protected enter(id: string, rooms: Set<string>): void {
-    super.addAll(id, rooms);
+    this.#acts(null, () => super.addAll(id, rooms));
   }
 
   protected exit(id: string, room: string): void {
-    super.del(id, room);
+    this.#acts(null, () => super.del(id, room));
   }
 
   /**
@@ -55,13 +60,13 @@ export abstract class PlacedAdapter extends Adapter {
   protected inTurn(
     opts: BroadcastOptions,
     run: (aimed: BroadcastOptions) => void,
-    { isAct = false, waits = (): void => {} } = {},
+    { isAct = false, isMove = false, waits = (): void => {} } = {},
   ): void {
     const place = this.roster.said(isAct);
     let isLate = false;
     const due = (): void => {
       try {
-        this.at(place, opts, run);
+        this.at(place, opts, run, isMove);
       } catch (error) {
         if (!isLate) throw error;
         this.cluster.faults.tell("what waited for its turn failed", error);
@@ -79,15 +84,23 @@ export abstract class PlacedAdapter extends Adapter {
     }
   }
 
-  /** It has its turn: `run` is given a room of those for whom it was, where that is not as it would be now. */
-  protected at(place: Place, opts: BroadcastOptions, run: (aimed: BroadcastOptions) => void): void {
+  /**
+   * It has its turn: `run` is given a room of those for whom it was, where that is not as it would be now. `isMove`: it puts
+   * sockets into rooms, or out of them.
+   */
+  protected at(
+    place: Place,
+    opts: BroadcastOptions,
+    run: (aimed: BroadcastOptions) => void,
+    isMove = false,
+  ): void {
     const those = this.roster.aimed(place, opts, this);
     // No room of an app's is called that, and nobody is told of it.
     const room = those && `\u0000${place.at}`;
     if (room && those.size > 0) this.rooms.set(room, those);
     try {
       const aimed = room ? { ...opts, rooms: new Set([room]), except: new Set<string>() } : opts;
-      this.#acts(place, () => run(aimed));
+      this.#acts(isMove ? place : null, () => run(aimed));
     } finally {
       if (room) this.rooms.delete(room);
       this.roster.over(place);
@@ -99,7 +112,7 @@ export abstract class PlacedAdapter extends Adapter {
     this.#acts("other", run);
   }
 
-  #acts(what: Place | "other", run: () => void): void {
+  #acts(what: Place | "other" | null, run: () => void): void {
     const before = this.#acting;
     this.#acting = what;
     try {
@@ -125,9 +138,11 @@ export abstract class PlacedAdapter extends Adapter {
     const acting = this.#acting;
     // One that is not let in yet is in no room for anybody.
     if (!this.namespace.sockets.has(id)) return true;
+    const wasIn = this.rooms.get(room)?.has(id) ?? false;
     if (acting === "other") this.roster.overrule(id, room);
-    else if (acting) return this.roster.put(acting, id, room, isIn);
-    else this.roster.changed(id, room, isIn, this.rooms.get(room)?.has(id) ?? false);
+    // One that has joined since is in it from the act on.
+    else if (acting) return this.roster.put(acting, id, room, isIn) || (isIn && wasIn);
+    else this.roster.changed(id, room, isIn, wasIn);
     return true;
   }
 }

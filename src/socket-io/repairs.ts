@@ -1,6 +1,6 @@
 /** What was missed of another member, fetched from it, or of one that is gone from all others. */
 
-import type { CatchUp } from "./catch-up.ts";
+import type { CatchUp, Told } from "./catch-up.ts";
 import type { Faults } from "./faults.ts";
 import type { Intake } from "./intake.ts";
 import type { Members } from "./members.ts";
@@ -25,28 +25,42 @@ export class Repairs {
     return this.#fetching.size > 0;
   }
 
-  /** Fetches what this member has, and this process has not. */
+  /** Fetches what this member has, and this process has not. What nobody has then will not come. */
   async of(member: string): Promise<void> {
     const { members, intake } = this.#port;
     const from = members.has(member) ? [member] : members.all();
+    let [upTo, packets] = [0, 0];
+    let isAll = true;
     for (const each of from) {
-      if (this.#fetching.has(each)) continue;
-      this.#fetching.add(each);
-      try {
-        await this.#fetch(each);
-      } catch (error) {
-        this.#port.faults.tell("what another worker has kept cannot be read", error);
-      } finally {
-        this.#fetching.delete(each);
-      }
+      const told = await this.#fetchOnce(each);
+      if (!told) isAll = false;
+      upTo = Math.max(upTo, told?.positions.get(member) ?? 0);
+      const dropped = told?.dropped.find(([sender]) => sender === member);
+      packets = Math.max(packets, dropped?.[1] ?? 0);
     }
+    // Of one that is not known it is not said yet where it begins.
+    if (isAll && intake.inflow.knows(member)) intake.passOver(member, upTo, packets);
     intake.look();
   }
 
-  async #fetch(member: string): Promise<void> {
+  /** Null: not all of it could be had, or it is under way already. */
+  async #fetchOnce(member: string): Promise<Told | null> {
+    if (this.#fetching.has(member)) return null;
+    this.#fetching.add(member);
+    try {
+      return await this.#fetch(member);
+    } catch (error) {
+      this.#port.faults.tell("what another worker has kept cannot be read", error);
+      return null;
+    } finally {
+      this.#fetching.delete(member);
+    }
+  }
+
+  #fetch(member: string): Promise<Told | null> {
     const { me, members, intake, catchUp } = this.#port;
     const { inflow } = intake;
-    await catchUp.fetch([member], inflow.positions, false, (entries) => {
+    return catchUp.fetch([member], inflow.positions, false, (entries) => {
       for (const entry of entries) {
         // What somebody said who was gone before this member came is none of its clients' business.
         const isKnown = inflow.knows(entry.from) || members.has(entry.from);

@@ -75,9 +75,9 @@ export abstract class SpanningAdapter extends AskingAdapter implements Local {
   act(kind: Act, meta: ActMeta): void {
     const opts = { rooms: new Set(meta.rooms), except: new Set(meta.except) };
     const place = this.roster.placeOf(meta);
-    if (place) this.at(place, opts, (aimed) => this.#actHere(kind, aimed, meta.to));
-    // What the app does about a disconnect is its own.
-    else if (kind === "disconnect") this.#actHere(kind, opts, meta.to);
+    const isMove = kind !== "disconnect";
+    if (place) this.at(place, opts, (aimed) => this.#actHere(kind, aimed, meta.to), isMove);
+    else if (!isMove) this.#actHere(kind, opts, meta.to);
     else this.byOther(() => this.#actHere(kind, opts, meta.to));
   }
 
@@ -111,7 +111,8 @@ export abstract class SpanningAdapter extends AskingAdapter implements Local {
 
   #sayAct(kind: Act, opts: BroadcastOptions, to: ActMeta["to"]): void {
     if (opts.flags?.local) {
-      this.inTurn(opts, (aimed) => this.#actHere(kind, aimed, to), { isAct: true });
+      const isMove = kind !== "disconnect";
+      this.inTurn(opts, (aimed) => this.#actHere(kind, aimed, to), { isAct: true, isMove });
     } else {
       this.#say(kind, { nsp: this.name, ...aimOf(opts), to } satisfies ActMeta);
     }
@@ -120,7 +121,9 @@ export abstract class SpanningAdapter extends AskingAdapter implements Local {
   #say(kind: string, meta: PacketMeta | ActMeta, body?: Uint8Array, isEarly = false): void {
     const place = this.roster.said("to" in meta, meta);
     try {
-      this.lastSaid = this.cluster.say(kind, meta, body, isEarly);
+      const n = this.cluster.say(kind, meta, body, isEarly);
+      // Meanwhile a listener may have said more.
+      this.lastSaid = Math.max(n, this.lastSaid);
     } catch (error) {
       this.roster.over(place);
       throw error;

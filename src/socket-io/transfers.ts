@@ -48,7 +48,7 @@ export interface Taken {
   readonly had: Positions;
   /** Which of its owners this member is. */
   readonly turn: number;
-  /** Nobody else has taken it since. */
+  /** Nobody else has taken it since, and it is not too old by now. */
   isValid(): boolean;
 }
 
@@ -71,8 +71,9 @@ export class Transfers {
     const had = new Map([...proven].filter(([from]) => intake.inflow.knows(from)));
     const session = sessions.find(nsp, pid);
     if (!session) return null;
-    const now = Date.now();
-    if (session.leftAt !== null && session.leftAt < now - keptMs) return null;
+    const isTooOld = ({ leftAt }: Session): boolean =>
+      leftAt !== null && leftAt < Date.now() - keptMs;
+    if (isTooOld(session)) return null;
     if (!ledger.hasAllAfter(had)) return null;
     const turn = session.turn + 1;
     const claimed = await this.#claim({ nsp, pid, turn: session.turn });
@@ -82,7 +83,9 @@ export class Transfers {
       if (!isTold) this.#port.doubt(claimed.from);
     }
     const { session: mine } = claimed;
-    const isValid = (): boolean => mine.turn === turn && mine.owner === this.#port.me;
+    // What its client has missed is not kept for longer, however long it is on its way in.
+    const isValid = (): boolean =>
+      mine.turn === turn && mine.owner === this.#port.me && !isTooOld(mine);
     return isValid() ? { session: mine, joined: mine.joined, had, turn, isValid } : null;
   }
 
@@ -97,8 +100,8 @@ export class Transfers {
       const terms = meta as ClaimTerms;
       const { turn = 0 } = sessions.find(terms.nsp, terms.pid) ?? {};
       const claimed = sessions.claim(terms, from, at, (member) => this.#isAlive(member));
-      if (claimed.kind !== "refused" && claimed.from === me) this.#handOver({ ...terms, turn });
       if (from === me) this.#claims.get(n)?.(claimed);
+      if (claimed.kind !== "refused" && claimed.from === me) this.#handOver({ ...terms, turn });
     }
   }
 

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { describe, expect, it } from "vitest";
 import { createAdapter } from "../../src/socket.io.ts";
+import type { HoldfastAdapter } from "../../src/socket-io/adapter.ts";
 import { until } from "../support/until.ts";
 import { atEnd, Client } from "./stand.ts";
 
@@ -120,6 +121,26 @@ describe("a server", () => {
       },
       { what: "a word to the second" },
     );
+  });
+
+  it("gives a session on whatever the app does about the end of its old connection", async () => {
+    const { io, url } = await server();
+    const told: unknown[] = [];
+    io.of("/").adapter.on("error", (error) => void told.push(error.cause));
+    const fault = new Error("the app's own");
+    io.once("connection", (socket) => {
+      socket.join("room");
+      socket.once("disconnecting", () => {
+        throw fault;
+      });
+    });
+    const client = await Client.to(url, { reconnection: false });
+    const { id = "" } = client.socket;
+    const adapter = io.of("/").adapter as HoldfastAdapter;
+    const session = adapter.handOver(proof(client).pid);
+    expect(session?.joined.flatMap(([, rooms]) => rooms)).toEqual([id, "room"]);
+    expect(told).toEqual([fault]);
+    await until(() => client.socket.disconnected, { what: "the old connection to be closed" });
   });
 
   it("lets nobody in with a hole in what it has missed", async () => {

@@ -89,6 +89,7 @@ export class HeldBus {
 
   make(nsp: never, others: readonly string[] = []): HoldfastAdapter {
     const say = (kind: string, meta: unknown, body = new Uint8Array(), isEarly = false): number => {
+      if (kind === "sessions") return this.news.push(...(meta as SessionNews[]));
       this.#said = this.outflow.next;
       this.outflow.say(kind, meta, body, isEarly);
       return this.#said;
@@ -99,7 +100,6 @@ export class HeldBus {
     };
     this.adapter = new HoldfastAdapter(nsp, {
       ...{ me: "a", add: () => {}, remove: async () => {}, say, positions: new Map(), others },
-      trySay: (_kind: string, news: SessionNews[]) => void this.news.push(...news),
       ...{ ledger: { offset: () => "" }, terms: { requestTimeoutMs: 1000 } },
       inTurn: (run: () => void, waits: () => void) => this.outflow.inTurn(run, waits),
       ask: () => say("ask", {}),

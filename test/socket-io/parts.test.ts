@@ -115,13 +115,14 @@ describe("who takes part", () => {
   async function member(port: Partial<Record<keyof AttendancePort, unknown>> = {}) {
     const letters: unknown[] = [];
     const line = { self: { app: "app", worker: 1 }, open: async () => [], close: async () => {} };
+    const ledger = new Ledger<Entry>({ keptMs: 1000, maxPackets: 10, maxBytes: 10_000 });
     const intake = new Intake("a", {
       ...{ apply: () => {}, own: () => {}, repair: () => {}, lost: () => {} },
       ...{ isRepairing: () => false, isMember: () => false },
-      ledger: new Ledger<Entry>({ keptMs: 1000, maxPackets: 10, maxBytes: 10_000 }),
+      ledger,
     });
     const attendance = new Attendance({
-      ...{ me: "a", bus: null, line, faults: new Faults(() => []), intake },
+      ...{ me: "a", bus: null, line, faults: new Faults(() => []), intake, ledger },
       ...{ sessions: new Sessions(1), catchUp: { fetch: async () => null } },
       outflow: { state: "open", lastSent: 7, open: () => {}, say: () => {}, detach: () => {} },
       posts: { send: (...letter: unknown[]) => void letters.push(letter) },

@@ -93,7 +93,9 @@ class History {
 
   #letIn(): void {
     this.#socket = { id: "s", pid: "p", data: this.#last.data as object };
-    this.#book.open(this.#socket, [], { joined: this.#last.joined, turn: this.#turn });
+    const { joined } = this.#last;
+    const rooms = joined.flatMap(([, names]) => names);
+    this.#book.open(this.#socket, rooms, { joined, turn: this.#turn });
   }
 
   #leave(isLost: boolean): void {

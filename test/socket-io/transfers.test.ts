@@ -91,6 +91,16 @@ describe("a member that is asked for a session", () => {
     expect(taken?.session).toMatchObject({ data: 3, joined: [["", ["s"]]] });
   });
 
+  it("does not take one that is too old once its client is let in", async () => {
+    const { sessions, transfers, news } = member();
+    sessions.heard(news(), "other", Date.now());
+    await vi.advanceTimersByTimeAsync(59_000);
+    const taken = await transfers.take("/", "p", "hf=", 60_000);
+    expect(taken?.isValid()).toBe(true);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(taken?.isValid()).toBe(false);
+  });
+
   it("lets its client in with the rooms it was told of", async () => {
     const { sessions, transfers, news } = member();
     sessions.heard(news({ state: "on" }), "other", Date.now());

@@ -53,20 +53,36 @@ export class Inflow<E extends Entry> {
   begin(from: string, n: number, release: (entry: E) => void): void {
     if (this.#positions.has(from)) return;
     const held = this.#held.get(from);
-    const lowest = held ? Math.min(...held.entries.keys()) - 1 : n;
-    this.#positions.set(from, Math.min(n, lowest));
+    let lowest = n;
+    // There may be more of them than a call can have arguments.
+    for (const each of held?.entries.keys() ?? []) lowest = Math.min(lowest, each - 1);
+    this.#positions.set(from, lowest);
     this.#drain(from, release);
   }
 
-  /** The missing entries of a member will not come; gives back how many they were. */
-  passOver(from: string, release: (entry: E) => void): number {
-    const held = this.#held.get(from);
-    if (!held) return 0;
-    const last = this.#positions.get(from);
-    const lowest = Math.min(...held.entries.keys());
-    this.#positions.set(from, lowest - 1);
-    this.#drain(from, release);
-    return last === undefined ? 0 : lowest - 1 - last;
+  /** The highest of a member that waits for others before it; 0: none does. */
+  highest(from: string): number {
+    let highest = 0;
+    for (const n of this.#held.get(from)?.entries.keys() ?? []) highest = Math.max(highest, n);
+    return highest;
+  }
+
+  /**
+   * What is missing of a member up to this number will not come, as far as something after it waits; gives back how many
+   * they were. One that is not known begins with the first that waits.
+   */
+  passOver(from: string, upTo: number, release: (entry: E) => void): number {
+    const waiting = [...(this.#held.get(from)?.entries.keys() ?? [])].sort((a, b) => a - b);
+    let missing = 0;
+    for (const n of waiting) {
+      const last = this.#positions.get(from) ?? n - 1;
+      const next = Math.max(last, Math.min(n - 1, upTo));
+      missing += next - last;
+      this.#positions.set(from, next);
+      this.#drain(from, release);
+      if (n > upTo) break;
+    }
+    return missing;
   }
 
   /** An entry of this process itself, which comes in order by itself. */
@@ -102,9 +118,6 @@ export class Inflow<E extends Entry> {
       this.#positions.set(from, n);
       release(entry);
     }
-    const last = this.#positions.get(from) ?? 0;
-    for (const n of held.entries.keys()) if (n <= last) held.entries.delete(n);
     if (held.entries.size === 0) this.#held.delete(from);
-    else this.#held.set(from, { entries: held.entries, since: held.since });
   }
 }

@@ -43,6 +43,15 @@ export function provenBy(proof: string): Map<string, number> | null {
   return proof.startsWith(MARK) ? positionsOf(proof.slice(MARK.length)) : null;
 }
 
+/** What is behind both, of two texts. */
+export function lower(one: string, other: string): string {
+  const after = positionsOf(other) ?? new Map<string, number>();
+  const both = [...(positionsOf(one) ?? [])].map(
+    ([from, n]) => [from, Math.min(n, after.get(from) ?? 0)] as const,
+  );
+  return textOf(both.filter(([, n]) => n > 0));
+}
+
 /** Whether the entry with this number is behind them. */
 export function covers(positions: Positions, from: string, n: number): boolean {
   return (positions.get(from) ?? 0) >= n;

@@ -133,8 +133,11 @@ export class Roster {
     if (!names.some((name) => this.#pairs.has(name))) return null;
     const found = rooms.size > 0 ? this.#in(place, rooms, now) : new Set(now.sids.keys());
     for (const sid of this.#in(place, except ?? [], now)) found.delete(sid);
-    for (const [sid, pair] of this.#pairs.get(null) ?? []) {
-      if (!wasIn(pair, place)) found.delete(sid);
+    const late = this.#pairs.get(null) ?? new Map<string, Pair>();
+    // Of those that have come since there may be very many.
+    for (const sid of found.size < late.size ? found : late.keys()) {
+      const pair = late.get(sid);
+      if (pair && !wasIn(pair, place)) found.delete(sid);
     }
     return found;
   }
