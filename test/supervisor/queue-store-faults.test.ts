@@ -3,14 +3,19 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { QueueStore } from "../../src/supervisor/queue/store.ts";
@@ -27,26 +32,29 @@ const hasSqlite = process.getBuiltinModule("node:sqlite") !== undefined;
 
 /** A process that adds and settles until it has told `lines` lines, and is killed then. What it told, by its first word. */
 async function killedWriter(folder: string, lines: number): Promise<Map<string, Set<string>>> {
+  const folderOfText = mkdtempSync(join(tmpdir(), "hf-told-"));
+  const file = join(folderOfText, "told");
+  // A file: a pipe that is not read for a while refuses what is written to it.
+  const output = openSync(file, "w");
   const child = spawn(process.execPath, [WRITER, STORE, folder], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", output, "inherit"],
   });
-  let text = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    text += chunk.toString();
-  });
+  closeSync(output);
   const closed = once(child, "close");
+  const text = (): string => readFileSync(file, "utf8");
   try {
-    await until(() => text.split("\n").length > lines, { what: "messages", timeoutMs: 30_000 });
+    await until(() => text().split("\n").length > lines, { what: "messages", timeoutMs: 30_000 });
   } finally {
     child.kill("SIGKILL");
     await closed;
   }
   const told = new Map<string, Set<string>>();
   // The last line may be cut short.
-  for (const line of text.split("\n").slice(0, -1)) {
+  for (const line of text().split("\n").slice(0, -1)) {
     const [word = "", id = ""] = line.split(" ");
     told.set(word, (told.get(word) ?? new Set()).add(id));
   }
+  rmSync(folderOfText, { recursive: true });
   return told;
 }
 
