@@ -5,6 +5,7 @@ import type { Ledger } from "../core/socket-io/ledger.ts";
 import type { Sessions } from "../core/socket-io/sessions.ts";
 import type { Entry } from "../core/socket-io/terms.ts";
 import type { CatchUp } from "./catch-up.ts";
+import { Connection } from "./connection.ts";
 import { Doubts } from "./doubts.ts";
 import { Entrance } from "./entrance.ts";
 import { codeOf, type Faults, isFinal, isPassing } from "./faults.ts";
@@ -46,7 +47,7 @@ export class Attendance {
   readonly #doubts: Doubts;
   readonly #repairs: Repairs;
   readonly #written = new Set<string>();
-  #connection = 1;
+  readonly #connection = new Connection();
   #isLeaving = false;
 
   constructor(port: AttendancePort) {
@@ -57,9 +58,10 @@ export class Attendance {
       untold: () => {
         for (const member of this.members.all()) this.lacks(member);
       },
-      detached: () => (this.#connection += 1),
+      detached: () => this.#connection.next(),
     });
-    this.#repairs = new Repairs({ ...port, members: this.members });
+    const ahead = (member: string): void => this.#write(member, "sign", null);
+    this.#repairs = new Repairs({ ...port, members: this.members, ahead });
     this.#doubts = new Doubts({
       ask: (member) => port.posts.send(member, "hello", this.#here(member)),
       gone: (member) => this.gone(member),
@@ -71,6 +73,16 @@ export class Attendance {
     return this.#entrance.openMs > MET_WITHIN_MS;
   }
 
+  /** What was said without a connection, others can only get now, or from here: it is kept for them. */
+  get isAwaited(): boolean {
+    return this.#port.outflow.state !== "alone" && this.#connection.isFresh;
+  }
+
+  /** It can tell one that comes in what was before. */
+  get isTeller(): boolean {
+    return this.#port.intake.isLive && this.#entrance.isOpen && !this.#isLeaving;
+  }
+
   /** Takes part from now on; without a bus, alone. */
   begin(): Promise<void> {
     return this.#entrance.begin();
@@ -78,14 +90,15 @@ export class Attendance {
 
   up(): void {
     if (!this.#entrance.isOpen) return;
-    const connection = this.#connection;
+    const { number } = this.#connection;
     const { outflow } = this.#port;
+    this.#connection.again();
     outflow.open();
     this.#hello();
     // Once that has come back others can be heard as well: who has much to say again says hello after all of it.
     outflow.inTurn(() => {
-      if (connection !== this.#connection || outflow.state !== "open") return;
-      for (const member of this.members.unmet(connection)) this.#doubts.about(member);
+      if (number !== this.#connection.number || outflow.state !== "open") return;
+      for (const member of this.members.unmet(number)) this.#doubts.about(member);
     });
   }
 
@@ -96,9 +109,10 @@ export class Attendance {
   }
 
   down(): void {
-    this.#connection += 1;
+    this.#connection.lost();
     this.#doubts.clear();
     this.#port.outflow.lost();
+    this.#port.intake.down();
   }
 
   /** True: what could not be published may be tried again. */
@@ -118,9 +132,7 @@ export class Attendance {
     this.#doubts.settle(from);
     if (kind === "hello") {
       this.heardGreeting(from, { ...(meta as MemberFacts), n: n - 1, wasGone: false });
-    } else if (this.#entrance.isOpen && !this.members.has(from)) {
-      this.#greet(from);
-    }
+    } else if (this.#entrance.isOpen && !this.members.has(from)) this.#greet(from);
   }
 
   /** A member says hello: to all, or to this one alone. */
@@ -159,6 +171,11 @@ export class Attendance {
     if (this.members.has(member)) this.lacks(member);
   }
 
+  /** One waits for what is on its way, if any is: once this has come, nothing before it will. */
+  sign(): void {
+    if (!this.#isLeaving) this.#port.outflow.say("sign", null, new Uint8Array());
+  }
+
   retell(): void {
     for (const local of this.#port.locals()) local.retell();
   }
@@ -181,7 +198,9 @@ export class Attendance {
   async whenSettled(): Promise<void> {
     const { intake } = this.#port;
     const isSettled = (): boolean =>
-      intake.isLive && !this.isRepairing && this.members.unmet(this.#connection).length === 0;
+      intake.isLive &&
+      !this.isRepairing &&
+      this.members.unmet(this.#connection.number).length === 0;
     await intake.when(isSettled, CATCH_UP_WITHIN_MS);
   }
 
@@ -203,7 +222,7 @@ export class Attendance {
     this.#write(member, "hello", this.#here(member));
   }
 
-  #write(member: string, kind: "hello" | "retell", value: unknown): void {
+  #write(member: string, kind: "hello" | "retell" | "sign", value: unknown): void {
     const key = `${kind} ${member}`;
     if (this.#isLeaving || this.#written.has(key)) return;
     this.#written.add(key);
@@ -214,13 +233,13 @@ export class Attendance {
   #heardOf(member: string, { n, wasGone, ...facts }: Here): void {
     const { intake, ledger } = this.#port;
     const isFirst = !this.members.has(member);
-    const isNew = this.members.heard(member, facts, this.#connection);
+    const isNew = this.members.heard(member, facts, this.#connection.number);
     if (wasGone) this.retell();
     // What it has said before is not here, for clients that have missed some of it.
     if (intake.isLive && n > 1 && !intake.inflow.knows(member)) ledger.lack(member, n, Date.now());
     intake.begin(member, n);
     if (!intake.isLive) return;
-    if (isNew && this.#connection > 1) void this.repair(member);
+    if (isNew && this.#connection.number > 1) void this.repair(member);
     if (isFirst && this.#entrance.isUntold) this.lacks(member);
   }
 

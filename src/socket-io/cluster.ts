@@ -143,7 +143,7 @@ export class Cluster {
 
   #linePort() {
     return {
-      ...{ me: this.me, name: this.terms.name, isLive: () => this.#intake.isLive },
+      ...{ me: this.me, name: this.terms.name, isTeller: () => this.#attendance.isTeller },
       toAll: (entry: Entry) => {
         this.#attendance.noticed(entry);
         this.#intake.take(entry);
@@ -195,13 +195,14 @@ export class Cluster {
     this.#catchUp.gone(member);
     this.transfers.gone(member);
     this.asks.gone(member);
-    this.#intake.look();
+    this.#intake.gone(member);
   }
 
   #heardLetter(from: string, kind: string, value: unknown): void {
     if (kind === "here") this.#attendance.heardHere(from, value as never);
     else if (kind === "hello") this.#attendance.heardGreeting(from, value as never);
     else if (kind === "retell") this.#attendance.retell();
+    else if (kind === "sign") this.#attendance.sign();
     else if (kind === "want") this.#catchUp.heardWant(from, value as never);
     else if (kind === "page") this.#catchUp.heardPage(value as never);
     else if (kind === "answer") {
@@ -232,8 +233,8 @@ export class Cluster {
   }
 
   #trim(): void {
-    const { members, hasMetAll } = this.#attendance;
-    this.ledger.trim(Date.now());
+    const { members, hasMetAll, isAwaited } = this.#attendance;
+    if (!isAwaited) this.ledger.trim(Date.now());
     this.transfers.trim(this.#sessionsKeptMs, hasMetAll);
     this.#intake.inflow.forget((member) => member !== this.me && !members.has(member));
   }

@@ -1,15 +1,10 @@
 /** How a member comes in: it opens its line, says hello, and has itself told what was before; or it works alone. */
 
-import type { Bus } from "../bus/api.ts";
-import type { Ledger } from "../core/socket-io/ledger.ts";
 import { covers } from "../core/socket-io/positions.ts";
-import type { Sessions } from "../core/socket-io/sessions.ts";
-import type { Entry } from "../core/socket-io/terms.ts";
-import { type CatchUp, learnFrom, type Told } from "./catch-up.ts";
-import { codeOf, type Faults, isFinal, isPassing } from "./faults.ts";
-import type { Intake } from "./intake.ts";
+import type { AttendancePort } from "./attendance.ts";
+import { learnFrom, type Told } from "./catch-up.ts";
+import { codeOf, isFinal, isPassing } from "./faults.ts";
 import type { Line } from "./line.ts";
-import type { Outflow } from "./outflow.ts";
 
 const OPENINGS = 20;
 const OPEN_AGAIN_AFTER_MS = 250;
@@ -17,15 +12,11 @@ const OPEN_AGAIN_AFTER_MS = 250;
 const BEGIN_AGAIN_AFTER_MS = 1000;
 const BEGIN_AGAIN_AT_MOST_MS = 30_000;
 
-export interface EntrancePort {
-  readonly bus: Bus | null;
-  readonly line: Line | null;
-  readonly faults: Faults;
-  readonly sessions: Sessions;
-  readonly ledger: Ledger<Entry>;
-  readonly intake: Intake;
-  readonly outflow: Outflow;
-  readonly catchUp: CatchUp;
+export interface EntrancePort
+  extends Pick<
+    AttendancePort,
+    "bus" | "line" | "faults" | "sessions" | "ledger" | "intake" | "outflow" | "catchUp"
+  > {
   hello(): void;
   /** Nobody has told what was before. */
   untold(): void;
@@ -85,6 +76,8 @@ export class Entrance {
 
   async #join(line: Line): Promise<void> {
     const { outflow, intake, sessions } = this.#port;
+    // What came by one that failed says nothing of what comes by this one.
+    intake.down();
     const ready = await line.open();
     // It has worked alone meanwhile: what it is told now has to come before what the others go on with.
     const late = intake.isLive ? await this.#fetch(ready) : null;
@@ -105,14 +98,17 @@ export class Entrance {
   #learnLate(late: Told): void {
     const { intake, ledger, sessions } = this.#port;
     const { entries, positions, dropped } = late;
-    const fresh = new Set([...positions.keys()].filter((from) => !intake.inflow.knows(from)));
-    for (const entry of entries) {
-      if (fresh.has(entry.from) && covers(positions, entry.from, entry.n)) ledger.append(entry);
+    const fresh = new Map<string, number>();
+    for (const [from, n] of positions) {
+      // What waits here comes after that in its turn, though it was told as well.
+      if (!intake.inflow.knows(from)) fresh.set(from, Math.min(n, intake.inflow.lowest(from) - 1));
     }
+    for (const entry of entries) if (covers(fresh, entry.from, entry.n)) ledger.append(entry);
     for (const [from, n, at] of dropped) ledger.lack(from, n, at);
     learnFrom(late, sessions);
     for (const [from, n] of positions) {
-      if (fresh.has(from)) intake.begin(from, n);
+      const at = fresh.get(from);
+      if (at !== undefined) intake.begin(from, at);
       else ledger.lack(from, n, Date.now());
     }
   }

@@ -30,7 +30,7 @@ export interface IntakePort {
 interface Look {
   position: number;
   at: number;
-  /** When it was asked for, what waited reached that far; null: it was not. */
+  /** When it was asked for, what had not come up to there was on its way no more; null: it was not. */
   askedUpTo: number | null;
 }
 
@@ -44,6 +44,8 @@ export class Intake {
   /** Of each gap, how far its member had come when something was last done about it. */
   readonly #looks = new Map<string, Look>();
   readonly #watchers = new Set<() => void>();
+  /** The highest that the bus itself has brought of each member, by this connection. */
+  readonly #brought = new Map<string, number>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(me: string, port: IntakePort) {
@@ -55,7 +57,30 @@ export class Intake {
     return this.#early === null;
   }
 
+  /** The bus has brought it. */
   take(entry: Entry): void {
+    this.#brought.set(entry.from, Math.max(entry.n, this.broughtUpTo(entry.from)));
+    this.add(entry);
+  }
+
+  /** Up to there nothing of a member is on its way any more: the bus brings it in its order. 0: it has brought none. */
+  broughtUpTo(member: string): number {
+    return this.#brought.get(member) ?? 0;
+  }
+
+  /** The connection is lost. */
+  down(): void {
+    this.#brought.clear();
+  }
+
+  /** A member is gone: what is still on its way of it is not waited for. */
+  gone(member: string): void {
+    this.#brought.delete(member);
+    this.look();
+  }
+
+  /** It has come, by the bus or from one that has kept it. */
+  add(entry: Entry): void {
     if (this.#early) this.#early.push(entry.from === this.#me ? entry.n : entry);
     else if (entry.from === this.#me) this.#port.own(entry.n);
     else {
@@ -109,7 +134,7 @@ export class Intake {
     this.#early = null;
     for (const each of early) {
       if (typeof each === "number") this.#port.own(each);
-      else this.take(each);
+      else this.add(each);
     }
     this.#changed();
   }
@@ -181,9 +206,13 @@ export class Intake {
     this.#looks.set(from, look);
     if (this.#port.isRepairing()) return;
     if (look.askedUpTo !== null) {
-      if (now - look.at >= GIVE_UP_AFTER_MS) this.passOver(from, look.askedUpTo);
+      if (now - look.at < GIVE_UP_AFTER_MS) return;
+      this.passOver(from, look.askedUpTo);
+      // What is still on its way cannot be given up: it is asked for again.
+      Object.assign(look, { at: now, askedUpTo: null });
     } else if (now - look.at >= ASK_AFTER_MS) {
-      look.askedUpTo = this.inflow.highest(from);
+      const isThere = this.#port.isMember(from);
+      look.askedUpTo = isThere ? this.broughtUpTo(from) : this.inflow.highest(from);
       this.#port.repair(from);
     }
   }

@@ -19,8 +19,8 @@ const LONGEST_WORD = 200;
 export interface LinePort {
   readonly me: string;
   readonly name: string | null;
-  /** This member knows what was before. */
-  isLive(): boolean;
+  /** This member knows what was before, and takes part. */
+  isTeller(): boolean;
   /** Something said to all, this one among them. */
   toAll(entry: Entry): void;
   /** Something said to this one alone. */
@@ -67,7 +67,7 @@ export class Line {
       const entry = this.#fromAll.take(piece as Buffer);
       if (entry) this.#port.toAll(entry);
     });
-    const who = (): Who => ({ me: this.#port.isLive() ? me : null });
+    const who = (): Who => ({ me: this.#port.isTeller() ? me : null });
     await this.#keep(this.#bus.reply(`${this.#subject}.who`, who));
     const ready = await this.#ready();
     this.#ends.push(this.#bus.on("up", () => this.#port.up()));

@@ -7,7 +7,7 @@
 import { Backlog } from "../core/socket-io/backlog.ts";
 import { isTooMuch } from "../core/socket-io/bounds.ts";
 import type { Entry } from "../core/socket-io/terms.ts";
-import { type Local, type Said, saidOf } from "./said.ts";
+import { findSaid, type Local, type Said, saidOf } from "./said.ts";
 import { piecesOf } from "./wire.ts";
 
 const TRY_AGAIN_AFTER_MS = 100;
@@ -96,7 +96,7 @@ export class Outflow {
 
   /** One of this member's own has come back. */
   heard(n: number): void {
-    const said = this.#find(n);
+    const said = findSaid(this.#items, n);
     if (said) {
       said.isHeard = true;
       said.by = this.#connection;
@@ -123,12 +123,26 @@ export class Outflow {
   detach(state: "detached" | "alone"): void {
     if (this.#state === "alone") return;
     this.#state = "detaching";
-    // What an app says meanwhile comes after all that waits.
-    for (let place = 0; place < this.#items.length; place += 1) {
-      this.#do(this.#items.at(place) as Said | Local);
-    }
+    const failures = this.#doAll();
     // By then it may have ended here.
-    if (this.#state !== "detaching") return;
+    if (this.#state === "detaching") this.#leave(state);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** What an app says meanwhile comes after all that waits. Where one throws, the others still have their turn. */
+  #doAll(): readonly unknown[] {
+    const failures: unknown[] = [];
+    for (let place = 0; place < this.#items.length; place += 1) {
+      try {
+        this.#do(this.#items.at(place) as Said | Local);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    return failures;
+  }
+
+  #leave(state: "detached" | "alone"): void {
     this.#state = state;
     this.#items.keep((item) => state !== "alone" && "entry" in item);
     this.#sent = 0;
@@ -148,13 +162,6 @@ export class Outflow {
       this.#shift();
       this.#do(item);
     }
-  }
-
-  #find(n: number): Said | undefined {
-    for (const item of this.#items) {
-      if ("entry" in item && item.entry.n >= n) return item.entry.n === n ? item : undefined;
-    }
-    return undefined;
   }
 
   #shift(): Said | Local | undefined {

@@ -11,6 +11,8 @@ export interface RepairsPort {
   readonly intake: Intake;
   readonly catchUp: CatchUp;
   readonly faults: Faults;
+  /** What waits of a member that is there came from what it has kept: the bus has not brought as much yet. */
+  ahead(member: string): void;
 }
 
 export class Repairs {
@@ -28,7 +30,8 @@ export class Repairs {
   /** Fetches what this member has, and this process has not. What nobody has then will not come. */
   async of(member: string): Promise<void> {
     const { members, intake } = this.#port;
-    const from = members.has(member) ? [member] : members.all();
+    const isThere = members.has(member);
+    const from = isThere ? [member] : members.all();
     let [upTo, packets] = [0, 0];
     let isAll = true;
     for (const each of from) {
@@ -38,8 +41,13 @@ export class Repairs {
       const dropped = told?.dropped.find(([sender]) => sender === member);
       packets = Math.max(packets, dropped?.[1] ?? 0);
     }
+    // What it has said while it had no connection counts there, and may still be on its way.
+    const most = isThere ? intake.broughtUpTo(member) : upTo;
     // Of one that is not known it is not said yet where it begins.
-    if (isAll && intake.inflow.knows(member)) intake.passOver(member, upTo, packets);
+    if (isAll && intake.inflow.knows(member)) {
+      intake.passOver(member, Math.min(upTo, most), Math.min(packets, most));
+    }
+    if (isThere && intake.inflow.highest(member) > most) this.#port.ahead(member);
     intake.look();
   }
 
@@ -64,7 +72,7 @@ export class Repairs {
       for (const entry of entries) {
         // What somebody said who was gone before this member came is none of its clients' business.
         const isKnown = inflow.knows(entry.from) || members.has(entry.from);
-        if (isKnown && entry.from !== me) intake.take(entry);
+        if (isKnown && entry.from !== me) intake.add(entry);
       }
     });
   }

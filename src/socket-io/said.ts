@@ -20,6 +20,13 @@ export interface Local {
   isDone: boolean;
 }
 
+export function findSaid(items: Iterable<Said | Local>, n: number): Said | undefined {
+  for (const item of items) {
+    if ("entry" in item && item.entry.n >= n) return item.entry.n === n ? item : undefined;
+  }
+  return undefined;
+}
+
 export function saidOf(entry: Entry, pieces: readonly Buffer[]): Said {
   const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   return { entry, pieces, bytes, isDone: false, isHeard: false, by: 0 };

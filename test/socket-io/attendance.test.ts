@@ -54,10 +54,15 @@ function member(open = async (): Promise<readonly string[]> => [], told: Told | 
 }
 
 /** One that had no room on the bus when it began, and has worked alone since. */
-async function lateMember(told: Told | null, before = (_intake: Intake): void => {}) {
+async function lateMember(
+  told: Told | null,
+  before = (_intake: Intake): void => {},
+  opened = (_intake: Intake, _isTeller: boolean): void => {},
+) {
   let isFull = true;
   const open = async (): Promise<readonly string[]> => {
     if (isFull) throw new HoldfastError("HF_BUS_OVERLOADED", { subject: "all", reason: "full" });
+    opened(made.intake, made.attendance.isTeller);
     return ["b"];
   };
   const made = member(open, told);
@@ -106,6 +111,21 @@ describe("after a lost connection", () => {
     expect(gone).toEqual(["b"]);
   });
 
+  it("what was said without one is kept until the others can be there again", async () => {
+    const { attendance, outflow } = await reconnected();
+    attendance.down();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(attendance.isAwaited).toBe(true);
+    attendance.up();
+    await vi.advanceTimersByTimeAsync(14_000);
+    expect(attendance.isAwaited).toBe(true);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(attendance.isAwaited).toBe(false);
+    attendance.down();
+    outflow.detach("alone");
+    expect(attendance.isAwaited).toBe(false);
+  });
+
   it("one that says who it is by the new one is not asked", async () => {
     const { attendance, outflow, gone, letters } = await reconnected();
     attendance.noticed(said(2, "hello"));
@@ -135,6 +155,26 @@ describe("a member that could not come in for long", () => {
     expect(applied).toEqual([4]);
     attendance.heardHere("b", HERE);
     expect(letters).toEqual([]);
+  });
+
+  it("keeps once what it is told and hears as well", async () => {
+    const positions = new Map([["b", 10]]);
+    const entries = [6, 7, 8, 9, 10].map((n) => said(n));
+    const told = { entries, sessions: [], positions, dropped: [] };
+    const hears = (intake: Intake): void => [8, 9, 10].forEach((n) => void intake.take(said(n)));
+    const { ledger, applied, intake } = await lateMember(told, () => {}, hears);
+    intake.take(said(11));
+    expect(applied).toEqual([8, 9, 10, 11]);
+    const kept = ledger.page(new Map(), 1_000_000).entries.map(({ n }) => n);
+    expect(kept).toEqual([6, 7, 8, 9, 10, 11]);
+  });
+
+  it("tells nobody what was before until it has been told itself", async () => {
+    const told = { entries: [], sessions: [session], positions: new Map([["b", 3]]), dropped: [] };
+    const was: boolean[] = [];
+    const opened = (_intake: Intake, isTeller: boolean): void => void was.push(isTeller);
+    const { attendance } = await lateMember(told, () => {}, opened);
+    expect([was, attendance.isTeller]).toEqual([[false], true]);
   });
 
   it("lets nobody come back who lacks what it could not put in its order", async () => {
@@ -171,6 +211,32 @@ describe("a member that is new", () => {
   });
 });
 
+describe("a member that is asked how far the bus has brought what it said", () => {
+  it("says something to all, after all that waits", async () => {
+    const { attendance, outflow } = member();
+    await attendance.begin();
+    const before = outflow.next;
+    attendance.sign();
+    expect(outflow.next).toBe(before + 1);
+    attendance.leave();
+    const last = outflow.next;
+    attendance.sign();
+    expect(outflow.next).toBe(last);
+  });
+
+  it("is not asked more often than once in a while", async () => {
+    const told: Told = { entries: [], sessions: [], positions: new Map([["b", 9]]), dropped: [] };
+    const { attendance, intake, letters } = member(undefined, told);
+    await attendance.begin();
+    attendance.noticed(said(1, "hello"));
+    intake.take(said(1, "hello"));
+    intake.add(said(9));
+    letters.length = 0;
+    for (let times = 0; times < 3; times += 1) await attendance.repair("b");
+    expect(letters).toEqual([["b", "sign"]]);
+  });
+});
+
 describe("a member that has said that it leaves", () => {
   it("answers nobody who comes in after that", async () => {
     const { attendance, letters } = member();
@@ -179,6 +245,6 @@ describe("a member that has said that it leaves", () => {
     attendance.noticed(said(1, "hello"));
     attendance.heardGreeting("c", HERE);
     attendance.lacks("b");
-    expect(letters).toEqual([]);
+    expect([letters, attendance.isTeller]).toEqual([[], false]);
   });
 });

@@ -71,6 +71,19 @@ describe("a book of sessions", () => {
     expect(lacks).not.toHaveBeenCalled();
   });
 
+  it("tells the others where one cannot be written, and goes on", () => {
+    const { book, unusable, roomsOf } = told();
+    for (const id of ["a", "odd", "b"]) book.open(socketOf(id, 10), [`s${id}`], null);
+    // Whatever an app takes for the name of a room.
+    book.joined("sodd", [10n as unknown as string]);
+    expect(() => book.flush()).not.toThrow();
+    expect([roomsOf("pa"), roomsOf("podd"), roomsOf("pb")]).toEqual([["sa"], null, ["sb"]]);
+    expect(unusable.mock.calls).toEqual([[expect.any(TypeError)]]);
+    book.left("sodd", 10n as unknown as string);
+    book.flush();
+    expect(roomsOf("podd")).toEqual(["sodd"]);
+  });
+
   it("ends one that is too long in the end: nobody could go on with it", () => {
     const { book, sessions } = told();
     for (const end of ["lost", "end"] as const) {

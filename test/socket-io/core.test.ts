@@ -175,6 +175,19 @@ describe("the ledger", () => {
     expect(ledger.bytes).toBeLessThanOrEqual(10_000);
   });
 
+  it("keeps a packet once", () => {
+    const ledger = new Ledger<Entry>(LIMITS);
+    for (const n of [1, 2, 3, 2, 3, 4]) ledger.append(packet("a", n));
+    ledger.append(packet("b", 2));
+    expect(ledger.page(new Map(), 1_000_000).entries.map(nameOf)).toEqual([
+      "a1",
+      "a2",
+      "a3",
+      "a4",
+      "b2",
+    ]);
+  });
+
   it("counts what sessions hold", () => {
     const ledger = new Ledger<Entry>({ ...LIMITS, maxBytes: 10_000 });
     const meta = [{ data: "x".repeat(4000) }];

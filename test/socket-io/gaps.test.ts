@@ -73,9 +73,11 @@ function member(others: Record<string, Teller>) {
     repair: (from) => void repairs.of(from),
   });
   const faults = { tell: vi.fn() } as never;
-  const port = { me: "me", members: members as unknown as Members, intake, catchUp, faults };
+  const ahead = vi.fn<(member: string) => void>();
+  const all = members as unknown as Members;
+  const port = { me: "me", members: all, intake, catchUp, faults, ahead };
   const repairs: Repairs = new Repairs(port);
-  return { ledger, sessions, intake, catchUp, repairs, applied, lost };
+  return { ledger, sessions, intake, catchUp, repairs, applied, lost, ahead };
 }
 
 /** 20 entries of "x", of which it has only the packets any more. */
@@ -144,6 +146,48 @@ describe("what a member has missed", () => {
       expect([applied, lost.mock.calls]).toEqual([ODD, [["x", 9]]]);
       // Which of them were packets nobody knows.
       expect(ledger.hasAllAfter(new Map([["x", 18]]))).toBe(false);
+      intake.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe("what a member that lives has kept", () => {
+  /** "x" has 20 entries, half of which it does not keep, and the bus has brought the first. */
+  function behind() {
+    const x: Teller = new Teller((page) => made.catchUp.heardPage(page));
+    const made = member({ x });
+    sayWithHoles(x);
+    made.intake.goLive(null);
+    made.intake.take(packet(1));
+    return { ...made, x };
+  }
+  const ALL = Array.from({ length: 21 }, (_, n) => n + 1);
+
+  it("is no reason to pass over what it says again after a lost connection", async () => {
+    const { intake, repairs, applied, lost, ahead } = behind();
+    intake.down();
+    await repairs.of("x");
+    expect([applied, ahead.mock.calls]).toEqual([[1], [["x"]]]);
+    for (let n = 2; n <= 21; n += 1) intake.take(packet(n));
+    expect([applied, lost.mock.calls]).toEqual([ALL, []]);
+    intake.close();
+  });
+
+  it("is waited for as long as the bus has not brought as much, and not for ever", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "setTimeout", "performance"] });
+    try {
+      const { intake, repairs, applied, lost, ahead, x } = behind();
+      intake.down();
+      await repairs.of("x");
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect([applied, lost.mock.calls]).toEqual([[1], []]);
+      expect([x.wants > 2, ahead.mock.calls.length > 2]).toEqual([true, true]);
+      intake.take({ ...packet(21), kind: "sign" });
+      x.say({ ...packet(21), kind: "sign" });
+      await vi.advanceTimersByTimeAsync(3000);
+      expect([applied, lost.mock.calls]).toEqual([[1, ...ODD, 21], [["x", 10]]]);
       intake.close();
     } finally {
       vi.useRealTimers();

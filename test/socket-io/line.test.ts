@@ -15,7 +15,7 @@ function line(bus: Bus, port: Partial<LinePort> = {}): Line {
   const failed = (error: unknown): never => {
     throw error;
   };
-  return new Line(bus, { ...PORT, me: "a", name: "shop", isLive: () => true, failed, ...port });
+  return new Line(bus, { ...PORT, me: "a", name: "shop", isTeller: () => true, failed, ...port });
 }
 
 /** A bus that answers who is there in turn with these, and passes on what one says to oneself, or not. */
@@ -41,7 +41,7 @@ describe("who can tell what was before", () => {
   it("is no member that does not know it itself", async () => {
     const served = serve();
     let isLive = false;
-    const first = line(await served.client(), { me: "first", isLive: () => isLive });
+    const first = line(await served.client(), { me: "first", isTeller: () => isLive });
     await first.open();
     expect(await line(await served.client(), { me: "second" }).open()).toEqual([]);
     isLive = true;

@@ -84,6 +84,22 @@ describe("what is said to all", () => {
     expect(delivered).toEqual(Array.from({ length: count }, (_, index) => index + 1));
   });
 
+  it("has its turn where there is no bus any more, though an app's listener throws", () => {
+    const delivered: number[] = [];
+    const deliver = ({ n }: Entry): void => {
+      delivered.push(n);
+      if (n === 2) throw new TypeError("an app's listener");
+    };
+    const said = outflow({ deliver });
+    const run = vi.fn();
+    for (let n = 1; n <= 3; n += 1) said.say("packet", null, NOTHING);
+    said.inTurn(run);
+    expect(() => said.detach("detached")).toThrow("an app's listener");
+    expect([delivered, run.mock.calls.length, said.state]).toEqual([[1, 2, 3], 1, "detached"]);
+    said.say("packet", null, NOTHING);
+    expect(delivered).toEqual([1, 2, 3, 4]);
+  });
+
   it("goes on after something that the bus never takes", async () => {
     const published: number[] = [];
     const delivered: number[] = [];

@@ -52,12 +52,16 @@ export class Inflow<E extends Entry> {
   /** What a member said up to this number is not wanted, unless some of it has come already. */
   begin(from: string, n: number, release: (entry: E) => void): void {
     if (this.#positions.has(from)) return;
-    const held = this.#held.get(from);
-    let lowest = n;
-    // There may be more of them than a call can have arguments.
-    for (const each of held?.entries.keys() ?? []) lowest = Math.min(lowest, each - 1);
-    this.#positions.set(from, lowest);
+    this.#positions.set(from, Math.min(n, this.lowest(from) - 1));
     this.#drain(from, release);
+  }
+
+  /** The lowest of a member that waits for others before it; infinity: none does. */
+  lowest(from: string): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    // There may be more of them than a call can have arguments.
+    for (const n of this.#held.get(from)?.entries.keys() ?? []) lowest = Math.min(lowest, n);
+    return lowest;
   }
 
   /** The highest of a member that waits for others before it; 0: none does. */

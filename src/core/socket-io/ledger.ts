@@ -66,7 +66,9 @@ export class Ledger<E extends Entry> {
     this.#limits = { ...this.#limits, keptMs: Math.max(keptMs, this.#limits.keptMs) };
   }
 
+  /** A packet that is not newer than those of its sender is here already. */
   append(entry: E): void {
+    if (entry.kind === "packet" && this.#isOld(entry)) return;
     this.#place += 1;
     if (entry.kind !== "packet") {
       this.#others.push(entry, this.#place);
@@ -158,6 +160,12 @@ export class Ledger<E extends Entry> {
       at.set(entry.from, entry.n - 1);
     }
     return found.reverse();
+  }
+
+  #isOld({ from, n }: E): boolean {
+    const sent = this.#senders.get(from);
+    const last = sent?.at(sent.length - 1);
+    return last !== undefined && n <= last.entry.n;
   }
 
   #isOver({ size, bytes }: Shelf<E>): boolean {

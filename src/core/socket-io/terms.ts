@@ -10,7 +10,8 @@ export interface Entry {
   /**
    * `packet`: a broadcast that a client may be sent again; `fleeting`: one that it may not; `join`, `leave`,
    * `disconnect`: what is to be done with sockets; `ask`: every member answers; `sessions`, `claim`, `moved`: what
-   * sessions are like, that one is wanted elsewhere, what it was like there; `hello`, `bye`: a member is there, or leaves.
+   * sessions are like, that one is wanted elsewhere, what it was like there; `hello`, `bye`: a member is there, or leaves; `sign`:
+   * all that it said before has been passed on.
    */
   readonly kind: string;
   /** What JSON can say, by kind. */
