@@ -27,14 +27,14 @@ export function closeFrame(code: number, reason: string): Buffer {
 export function closeWebSocket(socket: Duplex, isOpen: boolean): void {
   if (socket.destroyed || socket.writableEnded) return;
   if (isOpen) socket.write(closeFrame(SERVICE_RESTART, "service restart"));
-  else socket.end();
   silence(socket);
   const end = (): void => {
     if (socket.destroyed) return;
     socket.end();
     setTimeout(() => socket.destroy(), END_WITHIN_MS).unref();
   };
-  setTimeout(end, isOpen ? ANSWER_WITHIN_MS : 0).unref();
+  if (isOpen) setTimeout(end, ANSWER_WITHIN_MS).unref();
+  else end();
 }
 
 /**
