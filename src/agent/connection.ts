@@ -13,6 +13,8 @@ const CONNECTION = Symbol("holdfast.connection");
 export class Connection {
   /** Milliseconds of this process's life at its opening. 32 bits: a small integer costs no memory. */
   openedAt = 0;
+  /** Among the open sockets; see there. */
+  place = 0;
   /** The end of its socket is told to who counts requests. */
   isWatched = false;
   /** A question of the agent's, nobody's request. */
@@ -82,4 +84,9 @@ export function connectionOf(socket: object): Connection {
   const known = socket as { [CONNECTION]?: Connection };
   known[CONNECTION] ??= new Connection();
   return known[CONNECTION];
+}
+
+/** The same, where anything is known yet; of any value. */
+export function knownConnection(value: unknown): Connection | undefined {
+  return (value as { [CONNECTION]?: Connection } | null | undefined)?.[CONNECTION];
 }

@@ -9,6 +9,7 @@ import https from "node:https";
 import { meanLife, UNKNOWN_LIFE_MS } from "../core/gate.ts";
 import { connectionOf } from "./connection.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
+import { OpenSockets } from "./open-sockets.ts";
 import { begins, Requests } from "./requests.ts";
 
 type TlsSocket = InternalSocket & { _parent?: InternalSocket };
@@ -33,14 +34,14 @@ export interface Router {
 
 export class Traffic {
   /** Every open socket as the app sees it (the TLS socket, not the one below it). */
-  readonly sockets = new Set<InternalSocket>();
+  readonly sockets = new OpenSockets();
   /** Sockets that were upgraded, and to what: `websocket` or another protocol's name. */
   readonly upgrades = new WeakMap<InternalSocket, string>();
   readonly sessions = new Set<ServerHttp2Session>();
   readonly servers = new Set<InternalServer>();
   readonly requests = new Requests();
-  /** Connections of clients that are connected to other workers, which count them. */
-  visitors: ReadonlySet<InternalSocket> = new Set();
+  /** How many of them are of clients that are connected to other workers, which count them. */
+  visitors: { readonly size: number } = { size: 0 };
   /** Null: every request is served where it arrives. */
   router: Router | null = null;
   /** Open sockets that were upgraded and end here. */
@@ -127,7 +128,7 @@ export class Traffic {
     if (event === "secureConnection") this.#encrypted(first as TlsSocket);
     else if (event === "session") this.#session(first as ServerHttp2Session);
     else if (event === "stream") this.#stream(first as ServerHttp2Stream, second);
-    else if (event === "upgrade" && this.sockets.has(second as InternalSocket)) {
+    else if (event === "upgrade" && this.sockets.has(second)) {
       // Of a connection only: a server may emit an "upgrade" of its own that means something else.
       const { headers } = (first ?? {}) as Partial<IncomingMessage>;
       const socket = second as InternalSocket;

@@ -28,8 +28,8 @@ export interface PeerListener {
 export class PeerServer {
   readonly #server: Server;
   readonly #listener: PeerListener;
-  readonly #silent = new Set<Socket>();
-  readonly #sockets = new Set<InternalSocket>();
+  #silent = 0;
+  #size = 0;
 
   /** Listens at `path`. Keeps no process alive. */
   constructor(path: string, listener: PeerListener) {
@@ -43,20 +43,20 @@ export class PeerServer {
     this.#server.unref();
   }
 
-  /** Connections of clients that are connected to other workers. */
-  get sockets(): ReadonlySet<InternalSocket> {
-    return this.#sockets;
+  /** Open connections of clients that are connected to other workers. */
+  get size(): number {
+    return this.#size;
   }
 
   #greet(socket: Socket): void {
-    if (this.#silent.size >= SILENT_MAX) return void socket.destroy();
-    this.#silent.add(socket);
+    if (this.#silent >= SILENT_MAX) return void socket.destroy();
+    this.#silent += 1;
     let collected: Buffer = Buffer.alloc(0);
     const timer = setTimeout(() => socket.destroy(), PREAMBLE_WITHIN_MS).unref();
     const onError = (): void => {};
     const done = (): void => {
       clearTimeout(timer);
-      this.#silent.delete(socket);
+      this.#silent -= 1;
       socket.removeListener("readable", read);
       socket.removeListener("end", hangUp);
       socket.removeListener("close", done);
@@ -88,8 +88,10 @@ export class PeerServer {
       return void socket.destroy();
     }
     socket.setTimeout = setTimeoutOfPeer as typeof socket.setTimeout;
-    this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    this.#size += 1;
+    socket.once("close", () => {
+      this.#size -= 1;
+    });
     admit(server, socket, rest, { from: preamble.from });
   }
 }

@@ -69,7 +69,7 @@ export class Sticky {
       keyOf: (server) => parts.listening().keyOf(server),
     });
     traffic.router = this.#routes;
-    traffic.visitors = this.#peers.sockets;
+    traffic.visitors = this.#peers;
   }
 
   /** The workers of the app, from now on. */
@@ -138,12 +138,9 @@ export class Sticky {
       case "voided":
         return this.#handOver.voided(message.id, message.isTaken);
       case "leaving": {
-        const sockets = this.#peers.sockets;
-        return endStreams(
-          () => [...sockets].filter((socket) => peerOf(socket) === from),
-          this.#parts.traffic,
-          message.withinMs,
-        );
+        const { traffic } = this.#parts;
+        const its = () => [...traffic.sockets].filter((socket) => peerOf(socket) === from);
+        return endStreams(its, traffic, message.withinMs);
       }
     }
   }
