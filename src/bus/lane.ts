@@ -1,11 +1,15 @@
 /** Work of one subscription: so many at a time, the others in the order in which they came. */
 
+import { PassingMap } from "../core/passing-map.ts";
+
 export class Lane<Item> {
   readonly #limit: number;
   readonly #work: (item: Item) => Promise<void> | void;
   #waiting: Item[] = [];
   #atWork = 0;
-  readonly #works = new Set<Promise<void>>();
+  /** By the order in which they began. */
+  readonly #works = new PassingMap<number, Promise<void>>();
+  #begun = 0;
   #onIdle: (() => void)[] = [];
 
   /** `work` neither throws nor rejects. */
@@ -31,7 +35,7 @@ export class Lane<Item> {
 
   /** Resolves when what is at work now has ended, whatever comes after it. */
   async whenPresentEnded(): Promise<void> {
-    await Promise.all(this.#works);
+    await Promise.all(this.#works.values());
   }
 
   #begin(first: Item): void {
@@ -40,8 +44,9 @@ export class Lane<Item> {
       this.#atWork += 1;
       const working = this.#work(item);
       if (working) {
-        this.#works.add(working);
-        void working.then(() => this.#ended(working));
+        const number = this.#begun++;
+        this.#works.set(number, working);
+        void working.then(() => this.#ended(number));
         return;
       }
       this.#atWork -= 1;
@@ -50,8 +55,8 @@ export class Lane<Item> {
     if (this.isIdle) this.#tellIdle();
   }
 
-  #ended(working: Promise<void>): void {
-    this.#works.delete(working);
+  #ended(number: number): void {
+    this.#works.delete(number);
     this.#atWork -= 1;
     const next = this.#waiting.shift();
     if (next !== undefined) this.#begin(next);

@@ -1,5 +1,6 @@
 /** What the supervisor owes an answer to, by number. */
 
+import { PassingMap } from "../core/passing-map.ts";
 import { type BusFrame, FETCHED } from "../link/bus-frames.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import type { Parcel } from "./outbox.ts";
@@ -32,7 +33,7 @@ export class Numbers {
 
 export class Pending {
   readonly #keepAlive: KeepAlive;
-  readonly #awaited = new Map<number, Awaited>();
+  readonly #awaited = new PassingMap<number, Awaited>();
 
   constructor(keepAlive: KeepAlive) {
     this.#keepAlive = keepAlive;
@@ -62,7 +63,7 @@ export class Pending {
   /** The connection is gone: fails what cannot be asked twice, gives back what can. Nothing is awaited then. */
   lost(): readonly Parcel[] {
     const again: Parcel[] = [];
-    for (const [number, awaited] of [...this.#awaited]) {
+    for (const [number, awaited] of this.#awaited) {
       this.remove(number);
       const parcel = awaited.lost();
       if (parcel) again.push(parcel);
@@ -71,7 +72,7 @@ export class Pending {
   }
 
   fail(error: unknown): void {
-    for (const [number, awaited] of [...this.#awaited]) {
+    for (const [number, awaited] of this.#awaited) {
       this.remove(number);
       awaited.failed(error);
     }

@@ -1,5 +1,6 @@
 /** One consumer of a durable queue: its handler, and the messages it has. */
 
+import { PassingMap } from "../core/passing-map.ts";
 import { BUS, type Head, type OutgoingFrame } from "../link/bus-frames.ts";
 import type { BusMessage } from "./api.ts";
 import { decodeBody } from "./body.ts";
@@ -28,7 +29,7 @@ export class Consumer {
   readonly number: number;
   readonly queue: string;
   /** At work, or their end is not with the supervisor yet. */
-  readonly has = new Map<string, Leased>();
+  readonly has = new PassingMap<string, Leased>();
   /** It wants nothing more, */
   isStopping = false;
   /** and nothing more comes. */

@@ -1,6 +1,7 @@
 /** What this process has subscribed to and answers, and the way of each frame to its handlers. */
 
 import { SubjectTree } from "../core/bus/subjects.ts";
+import { PassingMap } from "../core/passing-map.ts";
 import { BUS, type BusFrame } from "../link/bus-frames.ts";
 import type { BusLink } from "../link/bus-link.ts";
 import { Delivery, NOBODY, Work } from "./delivery.ts";
@@ -43,7 +44,7 @@ export class Subscriptions {
   /** Those that get what is for everyone. */
   readonly #plain = new SubjectTree<Standing>();
   /** Requests at work, by exchange. */
-  readonly #works = new Map<number, Work>();
+  readonly #works = new PassingMap<number, Work>();
   /** Handlers of what has been ended that are still at work. */
   readonly #ending = new Set<Promise<void>>();
   #isKept = true;

@@ -1,13 +1,10 @@
 /** The open sockets are those of a Set, and what has left them is left to the garbage collector at once. */
 
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { InternalSocket } from "../../src/agent/node-internals.ts";
 import { OpenSockets } from "../../src/agent/open-sockets.ts";
-
-const CHURN = fileURLToPath(new URL("../fixtures/churn.mjs", import.meta.url));
+import { leftMb } from "../support/churn.ts";
 
 describe("open sockets", () => {
   it("are those of a Set, whatever comes and goes", () => {
@@ -56,11 +53,3 @@ describe("open sockets", () => {
     expect(leftMb("open-sockets")).toBeLessThan(2);
   });
 });
-
-/** Of 64 MB that came and went. */
-function leftMb(kind: string): number {
-  const args = ["--expose-gc", CHURN, kind];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  expect(stderr).toBe("");
-  return Number(stdout);
-}

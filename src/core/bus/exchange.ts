@@ -85,7 +85,7 @@ export class Exchange {
     this.#members.delete(member);
     for (const seat of standing.seats.values()) this.#routes.remove(seat);
     for (const request of standing.asked.values()) this.#requests.cancel(request, out);
-    for (const work of [...standing.works]) this.#requests.lose(work, now, isFull, out);
+    for (const work of standing.works.values()) this.#requests.lose(work, now, isFull, out);
     return out;
   }
 

@@ -1,5 +1,6 @@
 /** Who takes part in the exchange, and what is under way with it. Pure. */
 
+import { PassingMap } from "../passing-map.ts";
 import type { Member, MemberState, Subscription, Target } from "./terms.ts";
 import type { Request, Work } from "./work.ts";
 
@@ -10,9 +11,9 @@ export interface Standing {
   /** Its subscriptions, by number. */
   readonly seats: Map<number, Seat>;
   /** Its own requests that are open, by its numbers. */
-  readonly asked: Map<number, Request>;
-  /** What it works on for others. */
-  readonly works: Set<Work>;
+  readonly asked: PassingMap<number, Request>;
+  /** What it works on for others, by exchange. */
+  readonly works: PassingMap<number, Work>;
   /** Queue deliveries it has not worked off, of all its seats. */
   deliveries: number;
   /** All its subscriptions without a queue. */
@@ -33,8 +34,8 @@ export function newStanding(member: Member, state: MemberState): Standing {
     member,
     state,
     seats: new Map(),
-    asked: new Map(),
-    works: new Set(),
+    asked: new PassingMap(),
+    works: new PassingMap(),
     deliveries: 0,
     target: { member: member.id, to: 0 },
   };

@@ -1,4 +1,5 @@
 /** The requests that are open, and who works on them: each is answered once, or fails once. Pure. */
+import { PassingMap } from "../passing-map.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { seatForRequest } from "./groups.ts";
 import type { Held, Waiting } from "./held.ts";
@@ -21,7 +22,7 @@ const HIGHEST_NUMBER = 0xffff_ffff;
 export class Requests {
   readonly #shared: Shared;
   readonly #most: number;
-  readonly #works = new Map<number, Work>();
+  readonly #works = new PassingMap<number, Work>();
   #last = 0;
   #open = 0;
   #cancelled = 0;
@@ -142,7 +143,7 @@ export class Requests {
     const work: Work = { exchange, worker: seat.standing, request };
     this.#works.set(exchange, work);
     request.works.add(work);
-    seat.standing.works.add(work);
+    seat.standing.works.set(exchange, work);
     const { member, to } = seat.target;
     const from = request.asker.member.id;
     const attempt = lost === null ? 1 : 2;
@@ -191,7 +192,7 @@ export class Requests {
   #forget(work: Work): void {
     this.#works.delete(work.exchange);
     work.request.works.delete(work);
-    work.worker.works.delete(work);
+    work.worker.works.delete(work.exchange);
   }
 
   #end(request: Request): void {

@@ -2,6 +2,7 @@
 
 import type { Due as Deadlined } from "../../core/bus/deadlines.ts";
 import { Deadlines } from "../../core/bus/deadlines.ts";
+import { PassingMap } from "../../core/passing-map.ts";
 import { RETRY_BACKOFF, type RetryBackoff } from "../../core/queue/backoff.ts";
 import type { Leased, Settlement } from "../queue/terms.ts";
 import type { Client } from "./client.ts";
@@ -22,7 +23,7 @@ export interface Consumer {
   isStopped: boolean;
   timeoutMs: number;
   backoff: RetryBackoff;
-  readonly leases: Map<string, Lease>;
+  readonly leases: PassingMap<string, Lease>;
   /** Handed out, and not sent yet, as the client's window is spent. */
   waiting: { readonly lease: Lease; readonly message: Leased }[];
 }
@@ -104,7 +105,7 @@ export class Leases {
 export function newConsumer(holder: string, queue: string): Consumer {
   return {
     ...{ holder, queue, number: 0, client: null, worker: null, isStopped: false },
-    ...{ timeoutMs: 0, backoff: RETRY_BACKOFF, leases: new Map(), waiting: [] },
+    ...{ timeoutMs: 0, backoff: RETRY_BACKOFF, leases: new PassingMap(), waiting: [] },
   };
 }
 

@@ -1,6 +1,7 @@
 /** The store's end of its thread: the calls of a turn go in one message, and their answers come in one. */
 
 import { Worker } from "node:worker_threads";
+import { PassingMap } from "../../core/passing-map.ts";
 import { type ErrorCode, HoldfastError } from "../../errors.ts";
 import type { Answer, Call, News, Refusal, Said, ThreadOrder, Told } from "./calls.ts";
 
@@ -26,7 +27,7 @@ interface Pending {
 
 export class ThreadPort {
   readonly #thread: Worker;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new PassingMap<number, Pending>();
   readonly #events: PortEvents;
   #calls: Call[] = [];
   #bodies: Buffer[] = [];

@@ -1,0 +1,14 @@
+/** What comes and goes through a collection, and what of it is left to be found only when everything is collected. */
+
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const CHURN = fileURLToPath(new URL("../fixtures/churn.mjs", import.meta.url));
+
+/** Of 64 MB, in MB. */
+export function leftMb(kind: "set" | "open-sockets" | "map" | "passing-map"): number {
+  const args = ["--expose-gc", CHURN, kind];
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return Number(stdout);
+}
