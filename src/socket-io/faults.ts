@@ -25,13 +25,24 @@ export class Faults {
       error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
     const fault = new Error(`${what}${reason}`, error === undefined ? {} : { cause: error });
     const listening = [...this.#ears()].filter((ear) => ear.listenerCount("error") > 0);
-    for (const ear of listening) ear.emit("error", fault);
+    for (const ear of listening) inform(ear, fault);
     if (listening.length > 0) return;
     // The same thing again and again would bury everything else.
     const now = Date.now();
     if (now - (this.#told.get(sort) ?? 0) < AGAIN_AFTER_MS) return;
     this.#told.set(sort, now);
     process.emitWarning(fault.message, { type: "HoldfastSocketIoWarning" });
+  }
+}
+
+/** A listener's own fault is the app's, as any other that nobody catches: what was under way here goes on. */
+function inform(ear: Ear, fault: Error): void {
+  try {
+    ear.emit("error", fault);
+  } catch (thrown) {
+    process.nextTick(() => {
+      throw thrown;
+    });
   }
 }
 

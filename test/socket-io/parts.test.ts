@@ -1,5 +1,6 @@
 /** The parts between Socket.IO and the bus, each by itself: letters, what is said to all, who takes part, what is told. */
 
+import { spawnSync } from "node:child_process";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Ledger } from "../../src/core/socket-io/ledger.ts";
 import { Sessions } from "../../src/core/socket-io/sessions.ts";
@@ -14,6 +15,7 @@ import { Posts, type PostsPort } from "../../src/socket-io/posts.ts";
 import { Assembler } from "../../src/socket-io/wire.ts";
 import { until } from "../support/until.ts";
 
+const FAULTS = new URL("../../dist/src/socket-io/faults.js", import.meta.url).href;
 const NOTHING = new Uint8Array();
 
 afterEach(() => void vi.restoreAllMocks());
@@ -256,5 +258,21 @@ describe("faults", () => {
       "1 messages are lost",
       "something else",
     ]);
+  });
+
+  it("are heard by all, and an app's listener that throws stops nothing but itself", () => {
+    const program = `
+      import { Faults } from ${JSON.stringify(FAULTS)};
+      process.on("uncaughtException", ({ message }) => console.log("uncaught:", message));
+      const throwing = () => { throw new Error("of the app"); };
+      const hearing = (_event, { message }) => console.log("heard:", message);
+      const ears = [throwing, hearing].map((emit) => ({ listenerCount: () => 1, emit }));
+      new Faults(() => ears).tell("the bus is gone");
+      console.log("went on");
+    `;
+    const args = ["--input-type=module", "-e", program];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    const told = ["heard: the bus is gone", "went on", "uncaught: of the app", ""];
+    expect([stdout.split("\n"), stderr]).toEqual([told, ""]);
   });
 });
