@@ -8,17 +8,26 @@
 import { performance } from "node:perf_hooks";
 import type { Visit } from "./sticky/visit.ts";
 
+/** What a connection was upgraded to: `websocket` or another protocol's name, in lower case. */
+export interface Upgrade {
+  readonly to: string;
+  /** Bytes that had been written on its socket when it was asked for. */
+  readonly writtenBefore: number;
+}
+
 const CONNECTION = Symbol("holdfast.connection");
 
 export class Connection {
   /** Milliseconds of this process's life at its opening. 32 bits: a small integer costs no memory. */
   openedAt = 0;
-  /** Among the open sockets; see there. */
-  place = 0;
+  /** Among the open sockets; -1: not open. */
+  place = -1;
   /** The end of its socket is told to who counts requests. */
   isWatched = false;
   /** A question of the agent's, nobody's request. */
   isOwn = false;
+  /** Null: it was not upgraded. */
+  upgrade: Upgrade | null = null;
   /** Null: nothing has been routed on it. */
   visit: Visit | null = null;
   /** The request that is being answered, and when it came (performance.now()). */

@@ -7,6 +7,7 @@
 import type { ServerHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
 import { Closing } from "./closing.ts";
+import { connectionOf } from "./connection.ts";
 import { endStream } from "./end-stream.ts";
 import type { InternalSocket } from "./node-internals.ts";
 import { StreamEnds } from "./stream-ends.ts";
@@ -70,7 +71,7 @@ export class Drain {
   }
 
   #sweepSocket(socket: InternalSocket, now: number): void {
-    const upgrade = this.#traffic.upgrades.get(socket);
+    const upgrade = connectionOf(socket).upgrade?.to;
     // Its other end is told to end it.
     if (upgrade === TUNNEL) return;
     this.#closing.underWay(socket);

@@ -15,22 +15,25 @@ export class OpenSockets {
     return this.#sockets.length;
   }
 
+  /** By its connection: a socket may come wrapped, once more. */
   has(value: unknown): boolean {
-    const place = knownConnection(value)?.place;
-    return place !== undefined && this.#sockets[place] === value;
+    const connection = knownConnection(value);
+    return connection !== undefined && connection.place >= 0;
   }
 
   add(socket: InternalSocket): void {
-    if (this.has(socket)) return;
-    connectionOf(socket).place = this.#sockets.push(socket) - 1;
+    const connection = connectionOf(socket);
+    if (connection.place < 0) connection.place = this.#sockets.push(socket) - 1;
   }
 
   /** False: it was not among them. */
   delete(socket: InternalSocket): boolean {
-    if (!this.has(socket)) return false;
-    const { place } = connectionOf(socket);
+    const connection = connectionOf(socket);
+    const { place } = connection;
+    if (place < 0) return false;
+    connection.place = -1;
     const last = this.#sockets.pop() as InternalSocket;
-    if (last === socket) return true;
+    if (place === this.#sockets.length) return true;
     this.#sockets[place] = last;
     connectionOf(last).place = place;
     return true;

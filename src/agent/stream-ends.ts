@@ -1,5 +1,6 @@
 /** Ends WebSockets and event streams one by one, so that their clients do not return all at once. */
 
+import { connectionOf } from "./connection.ts";
 import { endStream } from "./end-stream.ts";
 import type { InternalSocket } from "./node-internals.ts";
 import type { Traffic } from "./traffic.ts";
@@ -31,7 +32,7 @@ export class StreamEnds {
 
   /** Ends a WebSocket, or the event stream that is being answered, once it is its turn among `open` connections. */
   sweep(socket: InternalSocket, now: number, open: number): void {
-    if (this.#traffic.upgrades.get(socket) === "websocket") {
+    if (connectionOf(socket).upgrade?.to === "websocket") {
       if (this.#told.has(socket) || !this.isDue(socket, now, open)) return;
       const isOpen = this.#traffic.hasAnswered(socket);
       // Its app is still asking whose client it is: it may become one, and is told to go then.

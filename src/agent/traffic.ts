@@ -16,7 +16,7 @@ type TlsSocket = InternalSocket & { _parent?: InternalSocket };
 
 export type Emit = (this: InternalServer, event: string, ...args: unknown[]) => boolean;
 
-/** In `upgrades`: its bytes go to another worker and back, which ends it. */
+/** Instead of a protocol's name: its bytes go to another worker and back, which ends it. */
 export const TUNNEL = "holdfast-tunnel";
 
 /** Sees what servers emit before the app does. */
@@ -35,8 +35,6 @@ export interface Router {
 export class Traffic {
   /** Every open socket as the app sees it (the TLS socket, not the one below it). */
   readonly sockets = new OpenSockets();
-  /** Sockets that were upgraded, and to what: `websocket` or another protocol's name. */
-  readonly upgrades = new WeakMap<InternalSocket, string>();
   readonly sessions = new Set<ServerHttp2Session>();
   readonly servers = new Set<InternalServer>();
   readonly requests = new Requests();
@@ -46,8 +44,6 @@ export class Traffic {
   router: Router | null = null;
   /** Open sockets that were upgraded and end here. */
   upgraded = 0;
-  /** Bytes that had been written on each of them when its upgrade was asked for. */
-  readonly #writtenBefore = new WeakMap<InternalSocket, number>();
   readonly #changed: () => void;
   readonly #origin = Date.now();
   readonly #forget: (this: InternalSocket) => void;
@@ -121,7 +117,7 @@ export class Traffic {
 
   /** The app has answered the request for this upgrade: with a 101, or else. */
   hasAnswered(socket: InternalSocket): boolean {
-    return socket.bytesWritten !== this.#writtenBefore.get(socket);
+    return socket.bytesWritten !== connectionOf(socket).upgrade?.writtenBefore;
   }
 
   #observe(event: string, first: unknown, second: unknown): void {
@@ -132,8 +128,11 @@ export class Traffic {
       // Of a connection only: a server may emit an "upgrade" of its own that means something else.
       const { headers } = (first ?? {}) as Partial<IncomingMessage>;
       const socket = second as InternalSocket;
-      this.upgrades.set(socket, String(headers?.upgrade ?? "").toLowerCase());
-      this.#writtenBefore.set(socket, socket.bytesWritten);
+      const connection = connectionOf(socket);
+      // An app may hand it on to another of its servers by the same event.
+      if (connection.upgrade !== null) return;
+      const to = String(headers?.upgrade ?? "").toLowerCase();
+      connection.upgrade = { to, writtenBefore: socket.bytesWritten };
       this.upgraded += 1;
     }
   }
@@ -169,10 +168,10 @@ export class Traffic {
   #closed(socket: InternalSocket): void {
     this.requests.ended(socket);
     if (!this.sockets.delete(socket)) return;
-    const upgrade = this.upgrades.get(socket);
-    if (upgrade !== undefined && upgrade !== TUNNEL) this.upgraded -= 1;
+    const { upgrade, openedAt } = connectionOf(socket);
+    if (upgrade !== null && upgrade.to !== TUNNEL) this.upgraded -= 1;
     const now = Date.now();
-    const life = (now - this.#origin - connectionOf(socket).openedAt) | 0;
+    const life = (now - this.#origin - openedAt) | 0;
     this.#meanLifeMs = meanLife(this.#meanLifeMs, Math.max(0, life));
     this.#lastClosedAt = now;
     this.#changed();

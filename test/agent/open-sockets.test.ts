@@ -41,6 +41,20 @@ describe("open sockets", () => {
     expect(sockets.size).toBe(0);
   });
 
+  it("are the same when they come wrapped", () => {
+    const sockets = new OpenSockets();
+    const [first, second] = [{}, {}] as [InternalSocket, InternalSocket];
+    sockets.add(first);
+    sockets.add(second);
+    const wrapped = new Proxy(first, {});
+    expect(sockets.has(wrapped)).toBe(true);
+    sockets.add(wrapped);
+    expect(sockets.size).toBe(2);
+    expect(sockets.delete(wrapped)).toBe(true);
+    expect([...sockets]).toEqual([second]);
+    expect(sockets.delete(first)).toBe(false);
+  });
+
   it.each([undefined, null, "text", 7, Object.freeze({})])(
     "are asked for anything: %s",
     (value) => {

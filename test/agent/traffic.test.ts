@@ -2,6 +2,7 @@
 
 import net from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { connectionOf } from "../../src/agent/connection.ts";
 import { Traffic } from "../../src/agent/traffic.ts";
 import { meanLife } from "../../src/core/gate.ts";
 
@@ -45,14 +46,28 @@ describe("events that an app emits on its own server", () => {
   it.each([[{}], [undefined], [null], [{ headers: null }]])(
     "may be an upgrade whose request has no headers: %j",
     (request) => {
-      const { server, traffic } = watched();
+      const { server } = watched();
       const socket = new net.Socket();
       server.emit("connection", socket);
       expect(server.emit("upgrade", request, socket)).toBe(false);
-      expect(traffic.upgrades.get(socket as never)).toBe("");
+      expect(connectionOf(socket).upgrade?.to).toBe("");
       socket.destroy();
     },
   );
+
+  it("may be an upgrade that it hands on, wrapped, too: it counts once, until its socket closes", async () => {
+    const { server, traffic } = watched();
+    const socket = new net.Socket();
+    const request = { headers: { upgrade: "WebSocket" } };
+    server.emit("connection", socket);
+    for (const each of [socket, socket, new Proxy(socket, {})])
+      server.emit("upgrade", request, each);
+    expect([traffic.upgraded, connectionOf(socket).upgrade?.to]).toEqual([1, "websocket"]);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.destroy();
+    await closed;
+    expect([traffic.upgraded, traffic.open]).toEqual([0, 0]);
+  });
 });
 
 describe("the life of a connection", () => {

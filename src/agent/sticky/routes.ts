@@ -158,13 +158,13 @@ export class Routes implements Router {
       }
     }
     this.counts[result === "placed" ? "placed" : "tunnelled"] += 1;
-    const { traffic } = this.#parts;
-    traffic.upgrades.set(client, TUNNEL);
+    const connection = connectionOf(client);
+    connection.upgrade = { to: TUNNEL, writtenBefore: client.bytesWritten };
     tunnel(this.#settings.tag, peer, { request, socket, head, key }, () => {
       this.counts.unreachable += 1;
-      traffic.upgrades.delete(client);
+      connection.upgrade = null;
       if (this.#mayIssue) issueOnUpgrade(socket, this.#cookie(this.#settings.tag, request));
-      traffic.upgrading(request, socket);
+      this.#parts.traffic.upgrading(request, socket);
       emit.call(server, "upgrade", request, socket, head);
     });
     return true;
