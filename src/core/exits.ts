@@ -121,9 +121,16 @@ function unresponsive(hang: Hang | null): string {
     starved: "it got no CPU time",
     debugger: "a debugger held it",
   }[hang.silence];
-  const calls = callsOf(hang.stack);
-  const where = calls.length === 0 ? "" : ` in ${calls.slice(0, CALLS).join(", called by ")}`;
+  const calls = forSentence(callsOf(hang.stack));
+  const where = calls.length === 0 ? "" : ` in ${calls.join(", called by ")}`;
   return `did not respond ${forTime(hang)}: ${why}${where}; it was replaced`;
+}
+
+/** Of Node's own calls only the one that the app has made: there may be more of them than a sentence has room for. */
+function forSentence(calls: readonly string[]): readonly string[] {
+  const ofApp = calls.findIndex((call) => !call.includes("(node:"));
+  const first = Math.max(0, ofApp - 1);
+  return calls.slice(first, first + CALLS);
 }
 
 function forTime({ silentMs }: Hang): string {

@@ -46,6 +46,17 @@ describe("describeExit", () => {
       "did not respond for 10 s: its event loop stood still in spin (/a.js:1:2), called by b (/a.js:3:4), called by c (/a.js:5:6); it was replaced",
     ],
     [
+      hang({
+        stack:
+          "at <anonymous> (node:internal/v:1:2)\nat f (node:internal/e:3:4)\nat now (node:internal/p:5:6)\nat spin (/a.js:7:8)\nat on (/a.js:9:1)\nat emit (node:events:2:3)",
+      }),
+      "did not respond for 10 s: its event loop stood still in now (node:internal/p:5:6), called by spin (/a.js:7:8), called by on (/a.js:9:1); it was replaced",
+    ],
+    [
+      hang({ stack: "at a (node:a:1:2)\nat b (node:b:1:2)" }),
+      "did not respond for 10 s: its event loop stood still in a (node:a:1:2), called by b (node:b:1:2); it was replaced",
+    ],
+    [
       hang({ silence: "swapped", silentMs: 31_260 }),
       "did not respond for 31.3 s: its memory was on disk; it was replaced",
     ],
