@@ -5,7 +5,8 @@
 #   examples/servers.sh status [name ...]
 #   examples/servers.sh stop [name ...]      what it has started
 # Names: redis mosquitto rabbitmq kafka (kcat's mock of a cluster), and for install and status chromium nginx.
-# REDIS_PORT, MOSQUITTO_PORT and RABBITMQ_PORT are theirs instead of 6379, 1883 and 5672.
+# REDIS_PORT, MOSQUITTO_PORT and RABBITMQ_PORT are theirs instead of 6379, 1883 and 5672. RabbitMQ takes two more, 20,000
+# and 20,001 above its own, or RABBITMQ_DIST_PORT and ERL_EPMD_PORT.
 set -uo pipefail
 umask 077
 # Debian's servers lie where the PATH of ordinary users does not look.
@@ -162,9 +163,9 @@ launch_rabbitmq() {
   port=$(port rabbitmq)
   # Debian's /usr/sbin/rabbitmq-server is for root, and for the folders of the service.
   [ -x "$script" ] || script=rabbitmq-server
-  export HOME="$own" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((port + 20001))
+  export HOME="$own" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="${ERL_EPMD_PORT:-$((port + 20001))}"
   export RABBITMQ_NODENAME=holdfast-examples@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1
-  export RABBITMQ_NODE_PORT=$port RABBITMQ_DIST_PORT=$((port + 20000))
+  export RABBITMQ_NODE_PORT=$port RABBITMQ_DIST_PORT="${RABBITMQ_DIST_PORT:-$((port + 20000))}"
   export RABBITMQ_MNESIA_BASE="$own/data" RABBITMQ_LOG_BASE="$own/log" RABBITMQ_LOGS=-
   export RABBITMQ_CONFIG_FILE="$own/none" RABBITMQ_ADVANCED_CONFIG_FILE="$own/none.config"
   export RABBITMQ_CONF_ENV_FILE="$own/none.env" RABBITMQ_ENABLED_PLUGINS_FILE="$own/plugins"

@@ -54,12 +54,12 @@ function has(program: string): boolean {
 
 /** Of this test's servers: others may run at their own ports. */
 async function ports(): Promise<Readonly<Record<string, string>>> {
-  const [redis, mosquitto, rabbitmq] = [await freePort(), await freePort(), await freePort()];
-  return {
-    REDIS_PORT: String(redis),
-    MOSQUITTO_PORT: String(mosquitto),
-    RABBITMQ_PORT: String(rabbitmq),
-  };
+  const variables = ["REDIS_PORT", "MOSQUITTO_PORT", "RABBITMQ_PORT"];
+  // Each by itself: 20,000 above a free one lie the ports that outgoing connections get.
+  variables.push("RABBITMQ_DIST_PORT", "ERL_EPMD_PORT");
+  const chosen: [string, string][] = [];
+  for (const variable of variables) chosen.push([variable, String(await freePort())]);
+  return Object.fromEntries(chosen);
 }
 
 function ended(file: string, args: readonly string[], env = surroundings()) {
