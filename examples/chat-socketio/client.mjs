@@ -84,15 +84,15 @@ export function openChat({ url, room, name, on }) {
     if (message.seq <= seen) return;
     const missed = message.seq - seen - 1; // no longer kept anywhere
     seen = message.seq;
-    on.settled?.(message.id);
+    on.settled?.(message.id, message.seq);
     on.message?.({ ...message, missed, isMine: message.id.startsWith(`${me}-`) });
   }
 
   return {
-    /** Its id; `on.settled` tells when it is accepted, which may be after several connections. */
+    /** Its id; `on.settled` tells its number when it is accepted (null: refused), which may be after several connections. */
     say(text) {
       const id = `${me}-${++spoken}`;
-      socket.emit("say", { id, text }, () => on.settled?.(id));
+      socket.emit("say", { id, text }, (_error, { seq }) => on.settled?.(id, seq));
       return id;
     },
     close() {

@@ -40,7 +40,7 @@ export function openChat({ url, room, name, on, WebSocket = globalThis.WebSocket
     if (event.type === "welcome") welcomed(event);
     else if (event.type === "message") heard(event);
     else if (event.type === "people") on.people?.(event);
-    else settled(event.id);
+    else settled(event.id, event.seq ?? null);
   }
 
   function welcomed(event) {
@@ -56,17 +56,17 @@ export function openChat({ url, room, name, on, WebSocket = globalThis.WebSocket
     if (isSame && message.seq <= seen) return;
     const missed = isSame ? message.seq - seen - 1 : 0; // no longer kept anywhere
     [log, seen] = [message.log, message.seq];
-    settled(message.id);
+    settled(message.id, message.seq);
     on.message?.({ ...message, missed, isMine: message.id.startsWith(`${me}-`) });
   }
 
-  function settled(id) {
-    if (outbox.delete(id)) on.settled?.(id);
+  function settled(id, seq) {
+    if (outbox.delete(id)) on.settled?.(id, seq);
   }
 
   connect();
   return {
-    /** Its id; `on.settled` tells when it is accepted, which may be after several connections. */
+    /** Its id; `on.settled` tells its number when it is accepted (null: refused), which may be after several connections. */
     say(text) {
       const id = `${me}-${++spoken}`;
       outbox.set(id, text);

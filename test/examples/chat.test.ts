@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, it, vi } from "vitest";
+import type { ChatOptions } from "./chatters.ts";
 import { openPage, type Page } from "./page.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -102,7 +103,7 @@ it("tells what to try, and its page survives a reload and the death of its worke
   expect(page.shown("murder")).not.toBe(first);
   // The other slots may still be on their way; what is said meanwhile is said once.
   page.say("still here");
-  await vi.waitFor(() => expect(heard(page, "still here")).toBe(1), soon);
+  await vi.waitFor(() => expect(page.waiting()).toBe(0), soon);
   await vi.waitFor(() => {
     const victim = Number(page.shown("murder").split(" ").at(-1));
     expect(victim).toBeGreaterThan(1);
@@ -114,15 +115,43 @@ it("tells what to try, and its page survives a reload and the death of its worke
     () => expect(page.lines().filter((line) => lost.test(line))).not.toEqual([]),
     soon,
   );
-  await vi.waitFor(() => expect(heard(page, "and here")).toBe(1), soon);
-  expect(heard(page, "still here")).toBe(1);
+  await vi.waitFor(() => expect(page.waiting()).toBe(0), soon);
+  expect([heard(page, "still here"), heard(page, "and here")]).toEqual([1, 1]);
 
   const ended = once(child, "exit");
   child.kill("SIGTERM");
   expect(await ended).toEqual([0, null]);
 });
 
-/** How many lines end so, as said and accepted. */
+it("shows each message from the moment it is said, once, whatever comes first", async () => {
+  let on: ChatOptions["on"] | undefined;
+  let said = 0;
+  const page = await openPage("http://127.0.0.1/", "Ada", (options) => {
+    on = options.on;
+    return { say: () => `ada-${++said}`, close: () => {} };
+  });
+  const message = (seq: number, id: string, text: string, missed = 0) =>
+    on?.message({ id, from: "Ada", text, missed, ...{ seq, at: 0, isMine: true } });
+  const texts = () => page.lines().map((line) => line.split(" ").at(-1));
+  for (const text of ["one", "two", "three", "four"]) page.say(text);
+  expect(texts()).toEqual(["one", "two", "three", "four"]);
+
+  // Accepted before it comes back, and after it.
+  on?.settled("ada-1", 7);
+  expect(texts()).toEqual(["one", "two", "three", "four"]);
+  message(7, "ada-1", "one");
+  message(8, "ada-2", "two");
+  on?.settled("ada-2", 8);
+  expect(texts()).toEqual(["one", "two", "three", "four"]);
+  on?.settled("ada-3", null);
+  expect(texts()).toEqual(["one", "two", "four"]);
+  // It is not kept any more when this window is back.
+  on?.settled("ada-4", 9);
+  message(12, "bob-1", "five", 3);
+  expect(texts()).toEqual(["one", "two", "more", "five"]);
+});
+
+/** How many lines end so: one from the moment it is said. */
 function heard(page: Page, text: string): number {
   return page.lines().filter((line) => line.endsWith(` ${text}`)).length;
 }

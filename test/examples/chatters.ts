@@ -24,7 +24,7 @@ interface Welcome {
   readonly isRecovered?: boolean;
 }
 
-interface ChatOptions {
+export interface ChatOptions {
   readonly url: string;
   readonly room: string;
   readonly name: string;
@@ -32,7 +32,7 @@ interface ChatOptions {
   readonly on: {
     welcome(event: Welcome): void;
     message(message: Message): void;
-    settled(id: string): void;
+    settled(id: string, seq: number | null): void;
   };
 }
 

@@ -49,15 +49,17 @@ export interface Page {
   shown(id: string): string;
   /** The lines of the conversation. */
   lines(): string[];
+  /** How many of them are its own, and have not come back as everybody sees them. */
+  waiting(): number;
   say(text: string): void;
   close(): void;
 }
 
-export async function openPage(url: string, name: string): Promise<Page> {
+export async function openPage(url: string, name: string, client?: OpenChat): Promise<Page> {
   const html = readFileSync(new URL("../../examples/chat-ws/index.html", import.meta.url), "utf8");
   const module = /<script type="module">([\s\S]*)<\/script>/.exec(html)?.[1] ?? "";
   const script = module.replace('import { openChat } from "./client.mjs";', "");
-  const open = await clientOf("chat-ws");
+  const open = client ?? (await clientOf("chat-ws"));
   const chats: ReturnType<OpenChat>[] = [];
   const elements = new Map<string, Element>();
   const element = (id: string): Element => {
@@ -81,6 +83,9 @@ export async function openPage(url: string, name: string): Promise<Page> {
   return {
     shown: (id) => element(id).text,
     lines: () => element("log").children.map(textOf),
+    waiting: () =>
+      element("log").children.filter((line) => /\bwaiting\b/.test((line as Element).className))
+        .length,
     say(text) {
       element("text").value = text;
       element("form").onsubmit?.({ preventDefault() {} });
