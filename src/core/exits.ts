@@ -137,10 +137,15 @@ function forTime({ silentMs }: Hang): string {
   return `for ${Math.round(silentMs / 100) / 10} s`;
 }
 
-/** "spin (file:///app.js:3:7)" of each line of a stack, whatever stands before it. */
+/** "spin (file:///app.js:3:7)" of each line of a stack, "native code" of words that tell it without one. */
 function callsOf(stack: string | null): readonly string[] {
   return (stack ?? "")
     .split("\n")
-    .map((line) => line.trim().replace(/^at /, "").slice(0, LONGEST_CALL))
+    .map((line) =>
+      line
+        .trim()
+        .replace(/^(at|in) /, "")
+        .slice(0, LONGEST_CALL),
+    )
     .filter((line) => line !== "");
 }

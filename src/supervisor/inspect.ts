@@ -19,7 +19,9 @@ const LOOK_EVERY_MS = 20;
 /** JavaScript stops for the debugger at its next loop or call. */
 const STOPS_WITHIN_MS = 3000;
 const NEWS_WITHIN_MS = 50;
+/** So many calls are told, and more where they are Node's own, so that the app's first ones are among them. */
 const DEEPEST = 30;
+const OF_APP = 3;
 const LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 export interface Inspected {
@@ -166,6 +168,8 @@ function stackOf(frames: readonly Frame[], files: ReadonlyMap<string, string>): 
     const at = `${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
     return { file, text: `at ${functionName || "<anonymous>"} (${file}:${at})` };
   });
-  const own = places.filter(({ file }) => file !== AGENT).slice(0, DEEPEST);
-  return own.map(({ text }) => text).join("\n");
+  const own = places.filter(({ file }) => file !== AGENT);
+  const ofApp = own.findIndex(({ file }) => !file.startsWith("node:"));
+  const told = own.slice(0, Math.max(DEEPEST, ofApp + OF_APP));
+  return told.map(({ text }) => text).join("\n");
 }

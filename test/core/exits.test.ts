@@ -57,6 +57,10 @@ describe("describeExit", () => {
       "did not respond for 10 s: its event loop stood still in a (node:a:1:2), called by b (node:b:1:2); it was replaced",
     ],
     [
+      hang({ stack: "in native code or a system call (futex_wait_queue)" }),
+      "did not respond for 10 s: its event loop stood still in native code or a system call (futex_wait_queue); it was replaced",
+    ],
+    [
       hang({ silence: "swapped", silentMs: 31_260 }),
       "did not respond for 31.3 s: its memory was on disk; it was replaced",
     ],
