@@ -24,6 +24,8 @@ export class Connection {
   place = -1;
   /** The end of its socket is told to who counts requests. */
   isWatched = false;
+  /** Nothing of it will be answered any more. */
+  isOver = false;
   /** A question of the agent's, nobody's request. */
   isOwn = false;
   /** Null: it was not upgraded. */
@@ -37,7 +39,6 @@ export class Connection {
   #startedAt = Number.NaN;
   /** The same of those behind it: of a client that does not wait for answers. */
   #behind: Map<object, number> | null = null;
-  #isOver = false;
 
   /** How many of its requests are not answered. */
   get unanswered(): number {
@@ -46,7 +47,7 @@ export class Connection {
 
   /** False: that had begun before, or the connection is gone. */
   begin(request: object): boolean {
-    if (this.#isOver || this.#request === request) return false;
+    if (this.isOver || this.#request === request) return false;
     if (this.#request === null) {
       this.#request = request;
       this.#startedAt = performance.now();
@@ -73,7 +74,7 @@ export class Connection {
 
   /** Nothing of it will be answered any more. */
   end(): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.#request = null;
     this.#behind = null;
   }
@@ -98,4 +99,9 @@ export function connectionOf(socket: object): Connection {
 /** The same, where anything is known yet; of any value. */
 export function knownConnection(value: unknown): Connection | undefined {
   return (value as { [CONNECTION]?: Connection } | null | undefined)?.[CONNECTION];
+}
+
+/** What was known of it holds no longer. */
+export function forgetConnection(socket: object): void {
+  (socket as { [CONNECTION]?: Connection })[CONNECTION] = new Connection();
 }

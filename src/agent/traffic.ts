@@ -7,7 +7,7 @@ import http, { type IncomingMessage } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import https from "node:https";
 import { meanLife, UNKNOWN_LIFE_MS } from "../core/gate.ts";
-import { connectionOf } from "./connection.ts";
+import { type Connection, connectionOf, forgetConnection } from "./connection.ts";
 import type { InternalServer, InternalSocket } from "./node-internals.ts";
 import { OpenSockets } from "./open-sockets.ts";
 import { begins, Requests } from "./requests.ts";
@@ -126,7 +126,9 @@ export class Traffic {
     else if (event === "stream") this.#stream(first as ServerHttp2Stream, second);
     else if (event === "upgrade" && this.sockets.has(second)) {
       // Of a connection only: a server may emit an "upgrade" of its own that means something else.
-      const { headers } = (first ?? {}) as Partial<IncomingMessage>;
+      const { headers, httpVersionMajor } = (first ?? {}) as Partial<IncomingMessage>;
+      // One stream's, whose socket is that of all of them.
+      if (httpVersionMajor === 2) return;
       const socket = second as InternalSocket;
       const connection = connectionOf(socket);
       // An app may hand it on to another of its servers by the same event.
@@ -138,7 +140,14 @@ export class Traffic {
   }
 
   #opened(socket: InternalSocket): void {
-    if (this.sockets.has(socket)) return;
+    if (this.sockets.has(socket)) return this.#isPlainAgain(connectionOf(socket));
+    // An app may find out what it is before it gives it to a server, and lose it meanwhile: no end would be told.
+    if (socket.destroyed) return;
+    // An app's own socket may connect again after its end.
+    if (connectionOf(socket).isOver) {
+      socket.off("close", this.#forget);
+      forgetConnection(socket);
+    }
     const connection = connectionOf(socket);
     // It wraps after 24 days, and the life in #closed with it.
     connection.openedAt = (Date.now() - this.#origin) | 0;
@@ -146,6 +155,13 @@ export class Traffic {
     this.sockets.add(socket);
     socket.on("close", this.#forget);
     this.#changed();
+  }
+
+  /** The app gives it to a server once more: one whose upgrade it did not want, for the requests that follow. */
+  #isPlainAgain(connection: Connection): void {
+    if (connection.upgrade === null || connection.upgrade.to === TUNNEL) return;
+    connection.upgrade = null;
+    this.upgraded -= 1;
   }
 
   /** tls replaces the raw socket's handle: the raw one is not a connection of its own any more. */

@@ -1,5 +1,6 @@
 /** What an app's servers emit passes through the agent unchanged, and the lives of connections are told right. */
 
+import { once } from "node:events";
 import net from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { connectionOf } from "../../src/agent/connection.ts";
@@ -67,6 +68,59 @@ describe("events that an app emits on its own server", () => {
     socket.destroy();
     await closed;
     expect([traffic.upgraded, traffic.open]).toEqual([0, 0]);
+  });
+
+  it("may be a connection whose upgrade it does not want: what is asked for next on it is what counts", () => {
+    const { server, traffic } = watched();
+    const socket = new net.Socket();
+    server.emit("connection", socket);
+    server.emit("upgrade", { headers: { upgrade: "h2c" } }, socket);
+    server.emit("connection", socket);
+    expect([traffic.upgraded, connectionOf(socket).upgrade, traffic.open]).toEqual([0, null, 1]);
+    server.emit("upgrade", { headers: { upgrade: "websocket" } }, socket);
+    expect([traffic.upgraded, connectionOf(socket).upgrade?.to]).toEqual([1, "websocket"]);
+    socket.destroy();
+  });
+
+  it("may be a request of HTTP/2's: its stream is no connection", () => {
+    const { server, traffic } = watched();
+    const socket = new net.Socket();
+    server.emit("connection", socket);
+    server.emit("upgrade", { headers: { upgrade: "websocket" }, httpVersionMajor: 2 }, socket);
+    expect([traffic.upgraded, connectionOf(socket).upgrade]).toEqual([0, null]);
+    socket.destroy();
+  });
+
+  it("may be a connection that has been lost: it is none", async () => {
+    const { server, traffic } = watched();
+    const socket = new net.Socket();
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.destroy();
+    server.emit("connection", socket);
+    expect(traffic.open).toBe(0);
+    await closed;
+    server.emit("connection", socket);
+    expect(traffic.open).toBe(0);
+  });
+
+  it("may be a connection of its own that connects again: each time counts by itself", async () => {
+    const { server, traffic } = watched();
+    const far = net.createServer((socket) => socket.end().resume()).listen(0, "127.0.0.1");
+    await once(far, "listening");
+    const socket = new net.Socket();
+    for (let round = 1; round <= 12; round += 1) {
+      const closed = once(socket, "close");
+      socket.connect((far.address() as net.AddressInfo).port, "127.0.0.1");
+      await once(socket, "connect");
+      server.emit("connection", socket);
+      server.emit("upgrade", { headers: { upgrade: "websocket" } }, socket);
+      expect([traffic.open, traffic.upgraded]).toEqual([1, 1]);
+      socket.resume().end();
+      await closed;
+      expect([traffic.open, traffic.upgraded]).toEqual([0, 0]);
+    }
+    expect(socket.listenerCount("close")).toBe(1);
+    far.close();
   });
 });
 

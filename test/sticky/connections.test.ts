@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -9,7 +10,9 @@ import { join } from "node:path";
 import tls from "node:tls";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { parse } from "../metrics/stand.ts";
 import { stage, stop, workers } from "../promises/stage.ts";
+import { embed, puppet } from "../supervisor/embedded.ts";
 import { fixture, freePort, runHoldfast } from "../support/holdfast.ts";
 import { expectNoLeftovers } from "../support/processes.ts";
 import { until } from "../support/until.ts";
@@ -144,4 +147,36 @@ describe('placement "least-loaded"', () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+});
+
+describe("an upgrade that an app hands on to another of its servers", () => {
+  it.each(["kernel", "least-loaded"] as const)(
+    'is routed once, and counts once until it ends: placement "%s"',
+    async (placement) => {
+      const innerPort = await freePort();
+      const own = await puppet({
+        ...{ script: fixture("apps/hands-on.mjs"), name: "app", instances: 2, ready: "message" },
+        ...{ sticky: { by: ["cookie"], placement }, env: { WS_PORT: String(innerPort) } },
+      });
+      const { supervisor } = embed(own);
+      await supervisor.start();
+      const count = async (begin: string) => {
+        const lines = parse((await supervisor.metrics()).body);
+        const found = [...lines].filter(([line]) => line.startsWith(`holdfast_sticky_${begin}`));
+        return found.reduce((sum, [, value]) => sum + value, 0);
+      };
+      const sockets: WebSocket[] = [];
+      for (let nth = 0; nth < 12; nth += 1) {
+        const socket = new WebSocket(`wss://127.0.0.1:${own.port}`, { rejectUnauthorized: false });
+        sockets.push(socket);
+        const [answer] = (await once(socket, "upgrade")) as [http.IncomingMessage];
+        expect(answer.headers["set-cookie"]).toHaveLength(1);
+      }
+      await until(async () => (await count("requests_total")) >= 12, { what: "all to be counted" });
+      await until(async () => (await count("sessions")) === 12, { what: "12 sessions" });
+      for (const socket of sockets) socket.terminate();
+      await until(async () => (await count("sessions")) === 0, { what: "the sessions' end" });
+      expect(await count("requests_total")).toBe(12);
+    },
+  );
 });

@@ -139,7 +139,8 @@ export class Routes implements Router {
     emit: Emit,
   ): boolean {
     const client = request.socket as InternalSocket | null;
-    if (!client) return false;
+    // One app may hand it on to another of its servers by the same event: it has been routed.
+    if (!client || connectionOf(client).upgrade !== null) return false;
     if (beginsEngine(request)) this.#parts.engine.look();
     const arrival = arrivalOf(client);
     const hasCome = peerOf(client) !== undefined || arrival === "here";
