@@ -116,7 +116,11 @@ function begin(port) {
         const sid = /"sid":"([\w-]{20})"/.exec(text)?.[1];
         if (!worker || !sid)
           return reject(new Error(`no session but ${response.statusCode}: ${text}`));
-        resolve({ worker, sid, cookie: `${own}; holdfast=${tagIn(response.headers) ?? NO_TAG}` });
+        resolve({
+          worker,
+          sid,
+          cookie: `${own}; holdfast-bench=${tagIn(response.headers) ?? NO_TAG}`,
+        });
       });
     });
     request.on("timeout", () => request.destroy(new Error("no answer")));
@@ -126,7 +130,7 @@ function begin(port) {
 
 /** @param {import("node:http").IncomingHttpHeaders} headers */
 function tagIn(headers) {
-  return /^holdfast=([\w-]+)/.exec(headers["set-cookie"]?.[0] ?? "")?.[1];
+  return /^holdfast-bench=([\w-]+)/.exec(headers["set-cookie"]?.[0] ?? "")?.[1];
 }
 
 /**

@@ -17,7 +17,7 @@ import { type Parts, readParts } from "./parts.ts";
 import { contentsOf } from "./received.ts";
 
 export const COOKIE_DEFAULTS: StickyCookie = {
-  name: "holdfast",
+  name: null,
   path: "/",
   domain: null,
   sameSite: "Lax",
@@ -27,7 +27,7 @@ export const COOKIE_DEFAULTS: StickyCookie = {
 
 /** The defaults as a person would write them. */
 export const COOKIE_TEXT =
-  '{ "name": "holdfast", "path": "/", "domain": null, "sameSite": "Lax", "secure": "auto", "maxAge": null }';
+  '{ "name": null, "path": "/", "domain": null, "sameSite": "Lax", "secure": "auto", "maxAge": null }';
 const EXPECTED = `an object such as ${COOKIE_TEXT}, which are the defaults`;
 /** What browsers cut a longer life to: 400 days. */
 const LONGEST_LIFE_MS = 400 * 24 * 3_600_000;
@@ -39,6 +39,8 @@ const PATH = /^\/[\x21-\x3a\x3c-\x7e]{0,1023}$/;
 const LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
 const DOMAIN = new RegExp(`^(?=.{1,254}$)\\.?${LABEL}(?:\\.${LABEL})*$`);
 
+/** Null: `holdfast-` and the app's name. */
+const nameKind = optional(pattern("token", NAME, "1 to 100 letters, digits or of !#$%&'*+-.^_`|~"));
 const domainText = pattern("domain", DOMAIN, 'a domain such as "example.com"');
 /** A dot before it has no meaning since RFC 6265. */
 const domainKind: Kind<string | null> = optional({
@@ -70,7 +72,7 @@ const maxAgeKind: Kind<number | null> = {
 };
 
 const PARTS: Parts<StickyCookie> = new Map<string, readonly [keyof StickyCookie, Kind<unknown>]>([
-  ["name", ["name", pattern("token", NAME, "1 to 100 letters, digits or of !#$%&'*+-.^_`|~")]],
+  ["name", ["name", nameKind]],
   ["path", ["path", pattern("path", PATH, 'a path that begins with "/", without blanks and ";"')]],
   ["domain", ["domain", domainKind]],
   ["sameSite", ["sameSite", choice("Lax", "Strict", "None")]],
@@ -110,12 +112,13 @@ function shownParts(cookie: StickyCookie): readonly string[] {
 /** What browsers would refuse without a word. */
 function whole(cookie: StickyCookie): Reading<StickyCookie> {
   const faults: Fault[] = [];
-  const isHost = /^__host-/i.test(cookie.name);
+  const name = cookie.name ?? "";
+  const isHost = /^__host-/i.test(name);
   const wants = (part: string, expected: string, why: string): void => {
     faults.push({ path: `.${part}`, message: `must be ${expected}, because ${why}` });
   };
-  if (isHost || /^__secure-/i.test(cookie.name)) {
-    const why = `browsers refuse a cookie named ${cookie.name} without it`;
+  if (isHost || /^__secure-/i.test(name)) {
+    const why = `browsers refuse a cookie named ${name} without it`;
     if (cookie.secure !== true) wants("secure", "true", why);
     if (isHost && cookie.path !== "/") wants("path", '"/"', why);
     if (isHost && cookie.domain !== null) wants("domain", "left out", why);

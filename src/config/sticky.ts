@@ -20,7 +20,7 @@ export const STICKY_DEFAULTS: Sticky = {
 const EXPECTED = `true, which is by "socket.io" and "cookie"; ${stickyByKind.expected}; or an object with by, cookie, trustProxy and placement; false or null for none`;
 const DEFAULTS = `{ "by": ["socket.io", "cookie"], "cookie": ${COOKIE_TEXT}, "trustProxy": [], "placement": "kernel" }`;
 /** For the documentation: everything that may be written. */
-const WHOLE = `${EXPECTED}. What an object leaves out is as in ${DEFAULTS}; maxAge may be a duration, sameSite "Strict" or "None", secure true or false, placement "least-loaded", and trustProxy ${networksKind.expected}, or a list of them`;
+const WHOLE = `${EXPECTED}. What an object leaves out is as in ${DEFAULTS}; a cookie without a name is called "holdfast-" and the app's name, maxAge may be a duration, sameSite "Strict" or "None", secure true or false, placement "least-loaded", and trustProxy ${networksKind.expected}, or a list of them`;
 
 const networks = listOf(networksKind, "addresses and networks");
 /** A word stands for several networks. */

@@ -3,7 +3,7 @@
  * living owner is served where it is. Pure; runs inside the agent, for each request.
  */
 
-import type { Placement, Sticky, StickyBy } from "../config/app.ts";
+import type { Placement, StickyBy } from "../config/app.ts";
 import {
   affinityKeyOf,
   clientAddress,
@@ -12,6 +12,7 @@ import {
 } from "./client-address.ts";
 import { Placer } from "./placer.ts";
 import { slotOf } from "./rendezvous.ts";
+import type { NamedSticky } from "./sticky.ts";
 import { cookieTag, headerValue, queryValue, sidTag } from "./tokens.ts";
 
 /** A worker that sessions may belong to. */
@@ -100,7 +101,7 @@ export function tableOf(self: string, peers: readonly Peer[]): Table {
   };
 }
 
-export function rulesOf(sticky: Sticky): Rules {
+export function rulesOf(sticky: NamedSticky): Rules {
   const trusted = trustedNetworks(sticky.trustProxy);
   const extractors = sticky.by.map((by) => extractorOf(by, sticky.cookie.name, trusted));
   return { extractors, trusted, placement: sticky.placement };

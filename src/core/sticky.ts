@@ -1,4 +1,4 @@
-/** How a session finds its worker again, once read. Types only. */
+/** How a session finds its worker again, once read. */
 
 /** What names a session: what the client was given, what it sends by itself, or where it comes from. */
 export type StickyBy = "socket.io" | "cookie" | "ip" | `header:${string}` | `query:${string}`;
@@ -8,7 +8,8 @@ export type Placement = "kernel" | "least-loaded";
 
 /** The cookie that names a session's worker (RFC 6265). HttpOnly always. */
 export interface StickyCookie {
-  readonly name: string;
+  /** Null: {@link cookieNameOf} the app. */
+  readonly name: string | null;
   readonly path: string;
   readonly domain: string | null;
   readonly sameSite: "Lax" | "Strict" | "None";
@@ -27,4 +28,23 @@ export interface Sticky {
   readonly trustProxy: readonly string[];
   /** Where a client without a session goes. */
   readonly placement: Placement;
+}
+
+/** The same for one app, whose cookie has a name. */
+export interface NamedSticky extends Sticky {
+  readonly cookie: StickyCookie & { readonly name: string };
+}
+
+/**
+ * What an app's cookie is called that was given no name. Cookies know no port (RFC 6265, 8.5): under one name for all
+ * the apps of a host would write over each other's.
+ */
+export function cookieNameOf(app: string): string {
+  return `holdfast-${app}`;
+}
+
+/** What the app's workers are told. */
+export function named(sticky: Sticky, app: string): NamedSticky {
+  const { cookie } = sticky;
+  return { ...sticky, cookie: { ...cookie, name: cookie.name ?? cookieNameOf(app) } };
 }

@@ -7,7 +7,7 @@
 import type { Peer } from "../core/affinity.ts";
 import type { Loads } from "../core/gate.ts";
 import type { AppMetric, WorkerStats } from "../core/stats.ts";
-import type { Sticky } from "../core/sticky.ts";
+import type { NamedSticky } from "../core/sticky.ts";
 import type { LeaveReason } from "../core/worker.ts";
 import type { HomeSettings } from "./adoption.ts";
 
@@ -155,7 +155,7 @@ export interface AgentSettings {
 }
 
 /** What the agent needs to be sticky. */
-export interface StickySettings extends Sticky {
+export interface StickySettings extends NamedSticky {
   /** This worker's own. */
   readonly tag: string;
   /** The UNIX socket it serves its peers at, in a folder that is closed to other users. */

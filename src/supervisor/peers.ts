@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import type { Peer } from "../core/affinity.ts";
 import { type PeerAddress, peersOf } from "../core/peers.ts";
+import { named } from "../core/sticky.ts";
 import type { StickySettings } from "../link/agent-messages.ts";
 import type { AppRunner } from "./app-runner.ts";
 import { HandOver } from "./hand-over.ts";
@@ -67,7 +68,7 @@ export class Peers {
     const path = `${this.#folderFor(owner).path}/${tag}`;
     const wantsLoads = sticky.placement === "least-loaded";
     this.#members.set(worker, { tag, path, wantsLoads, hasSpoken: false, told: 0 });
-    return { ...sticky, tag, path };
+    return { ...named(sticky, this.#runner.options.name), tag, path };
   }
 
   /** A worker that another supervisor started, as it was told then. */

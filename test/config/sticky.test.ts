@@ -35,7 +35,7 @@ describe("sticky", () => {
     expect(appWith(true).sticky).toEqual({
       by: ["socket.io", "cookie"],
       cookie: {
-        ...{ name: "holdfast", path: "/", domain: null, sameSite: "Lax" },
+        ...{ name: null, path: "/", domain: null, sameSite: "Lax" },
         ...{ secure: "auto", maxAgeSeconds: null },
       },
       trustProxy: [],
@@ -59,6 +59,7 @@ describe("sticky", () => {
       { by: ["cookie"], placement: "least-loaded" },
     ],
     [{ cookie: {} }, STICKY_DEFAULTS],
+    [{ cookie: { name: null } }, STICKY_DEFAULTS],
     [{ trustProxy: "10.0.0.0/8, fd00::/8" }, { trustProxy: ["10.0.0.0/8", "fd00::/8"] }],
     [{ trustProxy: ["::1", "loopback", "::1"] }, { trustProxy: ["::1", "127.0.0.0/8", "::1/128"] }],
     [{ trustProxy: [] }, { trustProxy: [] }],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Sticky, StickyBy } from "../../src/config/app.ts";
+import type { StickyBy } from "../../src/config/app.ts";
 import { COOKIE_DEFAULTS } from "../../src/config/sticky-cookie.ts";
 import {
   type Decision,
@@ -10,10 +10,11 @@ import {
   type StickyRequest,
   tableOf,
 } from "../../src/core/affinity.ts";
+import type { NamedSticky } from "../../src/core/sticky.ts";
 
-const sticky = (by: readonly StickyBy[], more: Partial<Sticky> = {}): Sticky => ({
+const sticky = (by: readonly StickyBy[], more: Partial<NamedSticky> = {}): NamedSticky => ({
   by,
-  cookie: COOKIE_DEFAULTS,
+  cookie: { ...COOKIE_DEFAULTS, name: "holdfast" },
   trustProxy: [],
   placement: "kernel",
   ...more,
@@ -120,7 +121,7 @@ describe("a worker that leaves", () => {
 describe("hashed", () => {
   const TAGS = ["aaaa", "bbbb", "cccc"];
   /** The tag of the worker that serves it, as each of them sees it: they agree. */
-  const ownerTag = (request: StickyRequest, given: Sticky, peers = PEERS): string => {
+  const ownerTag = (request: StickyRequest, given: NamedSticky, peers = PEERS): string => {
     const owners = TAGS.map((self) => {
       const decision = ownerOf(request, tableOf(self, peers), rulesOf(given));
       return decision.kind === "peer" ? decision.peer.tag : self;

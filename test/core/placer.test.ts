@@ -7,7 +7,7 @@ import { type Peer, place, rulesOf, type Table, tableOf } from "../../src/core/a
 const rulesFor = (placement: "kernel" | "least-loaded") =>
   rulesOf({
     by: ["cookie"],
-    cookie: COOKIE_DEFAULTS,
+    cookie: { ...COOKIE_DEFAULTS, name: "holdfast" },
     trustProxy: [],
     placement,
   });

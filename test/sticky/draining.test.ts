@@ -6,7 +6,7 @@ import { reload, stage, stop, workers } from "../promises/stage.ts";
 import { fixture, freePort } from "../support/holdfast.ts";
 import { House } from "../support/house.ts";
 import { isAlive } from "../support/processes.ts";
-import { ask, askJson, Jar } from "../support/sticky/client.ts";
+import { ask, askJson, Jar, STICKY_COOKIE } from "../support/sticky/client.ts";
 import { findTags } from "../support/sticky/stand.ts";
 import { Wire } from "../support/sticky/wire.ts";
 import { until } from "../support/until.ts";
@@ -30,12 +30,14 @@ describe("a draining worker", () => {
     // What it is in the middle of keeps it for the whole of its drain.
     const wire = await Wire.to({ port });
     open.push(wire);
-    const cookie = `holdfast=${tags.get(owner)}`;
+    const cookie = `holdfast-app=${tags.get(owner)}`;
     wire.send(`GET /hang HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n\r\n`);
     await wire.text("begun");
     run.signal("SIGHUP");
     await run.waitForLog((log) => log.msg === "worker draining" && log.pid === owner);
-    const withOwn = (): { jar: Jar } => ({ jar: new Jar().set("holdfast", tags.get(owner) ?? "") });
+    const withOwn = (): { jar: Jar } => ({
+      jar: new Jar().set(STICKY_COOKIE, tags.get(owner) ?? ""),
+    });
     // The log is a moment ahead of the workers' table.
     await until(async () => (await askJson<Who>({ port }, "/who", withOwn())).pid !== owner, {
       ...{ what: "its sessions to move", timeoutMs: 500, intervalMs: 5 },
@@ -71,7 +73,7 @@ describe("a draining worker", () => {
     const before = unixSockets();
     const asked = Array.from({ length: 20 }, () =>
       askJson<Who>({ port }, "/who", {
-        ...{ jar: new Jar().set("holdfast", tags.get(owner) ?? ""), timeoutMs: 20_000 },
+        ...{ jar: new Jar().set(STICKY_COOKIE, tags.get(owner) ?? ""), timeoutMs: 20_000 },
         ...{ method: "POST", body: "what it is about" },
       }),
     );

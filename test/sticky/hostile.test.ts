@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fdCount, isAlive, pssKb } from "../support/processes.ts";
-import { ask, askJson, Jar } from "../support/sticky/client.ts";
+import { ask, askJson, Jar, STICKY_COOKIE } from "../support/sticky/client.ts";
 import { Stand } from "../support/sticky/stand.ts";
 import { Wire } from "../support/sticky/wire.ts";
 import { until } from "../support/until.ts";
@@ -35,7 +35,7 @@ function peerSockets(tags: readonly string[]): ReadonlyMap<string, string> {
 async function expectWell({ tags, held }: Stand = stand): Promise<void> {
   for (const [pid, tag] of tags) {
     expect(isAlive(pid), `worker ${pid}`).toBe(true);
-    const jar = new Jar().set("holdfast", tag);
+    const jar = new Jar().set(STICKY_COOKIE, tag);
     for (let nth = 0; nth < 6; nth += 1) {
       expect(await askJson(held, "/who", { jar })).toEqual({ pid });
     }
@@ -44,17 +44,17 @@ async function expectWell({ tags, held }: Stand = stand): Promise<void> {
 
 describe("forged cookies", () => {
   const forged: { readonly [name: string]: (tag: string) => string } = {
-    "of nobody": () => "holdfast=AAAA",
-    empty: () => "holdfast=",
-    "too short": (tag) => `holdfast=${tag.slice(0, 3)}`,
-    "too long": (tag) => `holdfast=${tag}x`,
-    "in quotes that do not end": (tag) => `holdfast="${tag}`,
-    escaped: (tag) => `holdfast=%${tag}`,
-    "like a property": () => "holdfast=__proto__",
-    "of another name": (tag) => `xholdfast=${tag}; holdfastx=${tag}; HOLDFAST=${tag}`,
-    "within another's value": (tag) => `a="b, holdfast=${tag}"`,
-    "of 15 kB": () => `holdfast=${"A".repeat(15_000)}`,
-    "with another behind a comma": (tag) => `holdfast=${tag},holdfast=${tag}`,
+    "of nobody": () => "holdfast-app=AAAA",
+    empty: () => "holdfast-app=",
+    "too short": (tag) => `holdfast-app=${tag.slice(0, 3)}`,
+    "too long": (tag) => `holdfast-app=${tag}x`,
+    "in quotes that do not end": (tag) => `holdfast-app="${tag}`,
+    escaped: (tag) => `holdfast-app=%${tag}`,
+    "like a property": () => "holdfast-app=__proto__",
+    "of another name": (tag) => `xholdfast-app=${tag}; holdfast-appx=${tag}; HOLDFAST-APP=${tag}`,
+    "within another's value": (tag) => `a="b, holdfast-app=${tag}"`,
+    "of 15 kB": () => `holdfast-app=${"A".repeat(15_000)}`,
+    "with another behind a comma": (tag) => `holdfast-app=${tag},holdfast-app=${tag}`,
   };
   it.each(Object.entries(forged))("%s: served, and given a good one", async (_name, cookie) => {
     for (const [, tag] of stand.tags) {
@@ -62,8 +62,8 @@ describe("forged cookies", () => {
       expect(answer.status).toBe(200);
       const jar = new Jar();
       jar.take(answer.headers["set-cookie"]);
-      expect([...stand.tags.values()]).toContain(jar.get("holdfast"));
-      expect(stand.tags.get(JSON.parse(answer.body).pid)).toBe(jar.get("holdfast"));
+      expect([...stand.tags.values()]).toContain(jar.get(STICKY_COOKIE));
+      expect(stand.tags.get(JSON.parse(answer.body).pid)).toBe(jar.get(STICKY_COOKIE));
     }
     await expectWell();
   });
@@ -71,7 +71,7 @@ describe("forged cookies", () => {
   it("a thousand cookies: the one that counts is found", async () => {
     const [pid, tag] = [...stand.tags][1] as [number, string];
     const many = Array.from({ length: 1000 }, (_, nth) => `c${nth}=holdfast`).join("; ");
-    for (const cookie of [`${many}; holdfast=${tag}`, `holdfast=${tag}; ${many}`]) {
+    for (const cookie of [`${many}; holdfast-app=${tag}`, `holdfast-app=${tag}; ${many}`]) {
       for (let nth = 0; nth < 5; nth += 1) {
         expect(await askJson(stand.held, "/who", { headers: { cookie } })).toEqual({ pid });
       }
@@ -83,7 +83,7 @@ describe("forged cookies", () => {
     for (let nth = 0; nth < 9; nth += 1) {
       const wire = await Wire.to(stand.held);
       wire.send(
-        `GET /who HTTP/1.1\r\nHost: a\r\nCookie: holdfast=${first}\r\ncookie: holdfast=${second}\r\n\r\n`,
+        `GET /who HTTP/1.1\r\nHost: a\r\nCookie: holdfast-app=${first}\r\ncookie: holdfast-app=${second}\r\n\r\n`,
       );
       expect(JSON.parse(String((await wire.response()).body))).toEqual({ pid: one });
       wire.close();
@@ -264,7 +264,7 @@ describe("the sockets of the peers", () => {
     }
     // All are served meanwhile; whose session cannot be reached is served where it is.
     for (let nth = 0; nth < 50; nth += 1) {
-      const jar = new Jar().set("holdfast", [...stand.tags.values()][nth % 3] ?? "");
+      const jar = new Jar().set(STICKY_COOKIE, [...stand.tags.values()][nth % 3] ?? "");
       expect((await ask(stand.held, "/who", { jar })).status).toBe(200);
     }
     for (const [pid, [fds, kb]] of before) {

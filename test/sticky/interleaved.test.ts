@@ -19,7 +19,7 @@ interface Page {
 function request(tag: string, path = "/who", body = ""): string {
   const length = body ? `Content-Length: ${body.length}\r\n` : "";
   const method = body ? "POST" : "GET";
-  return `${method} ${path} HTTP/1.1\r\nHost: a\r\nCookie: x=y; holdfast=${tag}\r\n${length}\r\n${body}`;
+  return `${method} ${path} HTTP/1.1\r\nHost: a\r\nCookie: x=y; holdfast-app=${tag}\r\n${length}\r\n${body}`;
 }
 
 describe.each([false, true])("on one kept connection, TLS: %s", (tls) => {
@@ -114,9 +114,9 @@ describe("from a client that keeps its connections", () => {
     const jar = new Jar();
     const first = await ask({ port }, "/session", { jar });
     const [own, ...others] = (first.headers["set-cookie"] ?? []).filter((line) =>
-      line.startsWith("holdfast="),
+      line.startsWith("holdfast-app="),
     );
-    expect(own).toMatch(/^holdfast=[A-Za-z0-9_-]{4}; Path=\/; HttpOnly; SameSite=Lax$/);
+    expect(own).toMatch(/^holdfast-app=[A-Za-z0-9_-]{4}; Path=\/; HttpOnly; SameSite=Lax$/);
     expect(others).toEqual([]);
     for (let nth = 0; nth < 10; nth += 1) {
       const again = await ask({ port }, "/session", { jar });

@@ -247,7 +247,7 @@ describe("first on its connection", () => {
         const id = `first-${pid}-${nth}`;
         wire.send(
           handshake({
-            cookie: `holdfast=${tag}`,
+            cookie: `holdfast-app=${tag}`,
             id,
             told: async () => [],
             closed: async () => {},

@@ -142,7 +142,11 @@ function stage(count: number, placement: "kernel" | "least-loaded" = "kernel") {
     },
   });
   const runner = {
-    options: { execMode: "cluster", sticky: { by: ["cookie"], placement } },
+    options: {
+      name: "app",
+      execMode: "cluster",
+      sticky: { by: ["cookie"], cookie: {}, placement },
+    },
     app: { ...newApp(count), status: "running", workers: ids.map(ready) },
     workers: new Map(ids.map((id) => [id, { process: processOf(id) }])),
   };

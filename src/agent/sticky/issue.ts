@@ -2,7 +2,7 @@
 
 import { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { StickyCookie } from "../../core/sticky.ts";
+import type { NamedSticky } from "../../core/sticky.ts";
 import { withLine } from "./response-reader.ts";
 
 const NAME = "Set-Cookie";
@@ -19,7 +19,7 @@ type HeadedResponse = ServerResponse & {
 };
 
 /** The value of Set-Cookie (RFC 6265, 4.1). */
-export function cookieFor(tag: string, cookie: StickyCookie, isSecure: boolean): string {
+export function cookieFor(tag: string, cookie: NamedSticky["cookie"], isSecure: boolean): string {
   const { name, path, domain, sameSite, secure, maxAgeSeconds } = cookie;
   const parts = [`${name}=${tag}`, `Path=${path}`, "HttpOnly", `SameSite=${sameSite}`];
   if (domain !== null) parts.push(`Domain=${domain}`);

@@ -8,6 +8,7 @@ import { WebSocket } from "ws";
 import { STICKY_DEFAULTS } from "../../../src/config/sticky.ts";
 import type { Peer } from "../../../src/core/affinity.ts";
 import type { StickyResult } from "../../../src/core/stats.ts";
+import { named } from "../../../src/core/sticky.ts";
 import type { HomeSettings } from "../../../src/link/adoption.ts";
 import type { Handle } from "../../../src/supervisor/node-internals.ts";
 import { until } from "../../support/until.ts";
@@ -31,7 +32,7 @@ const peers = (states: readonly Peer["state"][] = ["ready", "ready"]): readonly 
 async function pair(home: HomeSettings | null = null): Promise<readonly [Alone, Alone]> {
   const [one, two] = await Promise.all(
     TAGS.map(async (tag, slot) => {
-      const sticky = { ...STICKY_DEFAULTS, tag, path: join(folder, tag) };
+      const sticky = { ...named(STICKY_DEFAULTS, "app"), tag, path: join(folder, tag) };
       const settings = { worker: slot + 1, slot, sticky, home, hangTimeoutMs: 1000 };
       const alone = await Alone.serving("apps/sessions.mjs", { settings });
       alone.send({ t: "peers", peers: peers() });
@@ -44,7 +45,7 @@ async function pair(home: HomeSettings | null = null): Promise<readonly [Alone, 
 
 /** A client of the second worker that comes to the first; says who served it. */
 function reconnect(port: number): { readonly pid: Promise<number>; readonly socket: WebSocket } {
-  const headers = { cookie: `holdfast=${TAGS[1]}` };
+  const headers = { cookie: `holdfast-app=${TAGS[1]}` };
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, { headers });
   const pid = new Promise<number>((resolve, reject) => {
     socket.once("message", (text) => resolve((JSON.parse(String(text)) as { pid: number }).pid));
@@ -153,7 +154,7 @@ describe("a socket that belongs to another worker", () => {
     await using second = two;
     second.child.kill("SIGKILL");
     await second.exited;
-    const headers = { cookie: `holdfast=${TAGS[1]}`, connection: "close" };
+    const headers = { cookie: `holdfast-app=${TAGS[1]}`, connection: "close" };
     const answer = await fetch(`http://127.0.0.1:${first.port}/`, { headers });
     await answer.text();
     await counted(first, "unreachable");
@@ -170,7 +171,7 @@ describe("a socket that belongs to another worker", () => {
       socket.on("upgrade", ({ headers }) => resolve(headers["set-cookie"])),
     );
     expect(await pid).toBe(first.child.pid);
-    expect(await cookies).toEqual([expect.stringMatching(/^holdfast=aaaa; /)]);
+    expect(await cookies).toEqual([expect.stringMatching(/^holdfast-app=aaaa; /)]);
     await counted(first, "moved");
     expect(second.child.exitCode).toBeNull();
     socket.close();

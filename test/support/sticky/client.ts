@@ -5,7 +5,7 @@ import https from "node:https";
 import type { Target } from "../load.ts";
 
 /** The cookie that names a session's worker, unless an app is told to use another. */
-export const STICKY_COOKIE = "holdfast";
+export const STICKY_COOKIE = "holdfast-app";
 
 /** Cookies by name; what else is said about them is not looked at. */
 export class Jar {
