@@ -45,6 +45,11 @@ export class Connection {
     return this.#request === null ? 0 : 1 + (this.#behind?.size ?? 0);
   }
 
+  /** It has begun, and is not answered. */
+  has(request: object): boolean {
+    return this.#request === request || this.#behind?.has(request) === true;
+  }
+
   /** False: that had begun before, or the connection is gone. */
   begin(request: object): boolean {
     if (this.isOver || this.#request === request) return false;

@@ -8,17 +8,22 @@ import { compileNetworks, isWithin, type Networks, parseAddress } from "./intern
 /** Addresses and networks of the proxies that are believed. */
 export interface TrustedNetworks {
   readonly networks: Networks;
+  /** Who comes over a UNIX socket is on this machine, as 127.0.0.1 is. */
+  readonly trustsUnix: boolean;
 }
 
 /** Compiled once from `trustProxy`: addresses and CIDRs, IPv4 and IPv6. */
 export function trustedNetworks(texts: readonly string[]): TrustedNetworks {
-  return { networks: compileNetworks(texts) };
+  const networks = compileNetworks(texts);
+  const local = parseAddress("127.0.0.1");
+  return { networks, trustsUnix: local !== null && isWithin(local, networks) };
 }
 
 /**
  * The client's address: of the socket (`peer`) and the addresses of X-Forwarded-For read from right to left, the
  * first that is not trusted, or the last one. An entry that is no address (with a port or not) ends the walk: what
- * stands left of it is nobody's word. Undefined where the socket has no address (a UNIX socket).
+ * stands left of it is nobody's word. A UNIX socket (undefined) is trusted as 127.0.0.1 is; undefined where nobody
+ * else is named.
  */
 export function clientAddress(
   peer: string | undefined,
@@ -64,8 +69,9 @@ export function affinityKeyOf(address: string): string {
   return `${high >>> 24}.${(high >>> 16) & 255}.${(high >>> 8) & 255}.${high & 255}`;
 }
 
-function isTrusted(peer: string | undefined, { networks }: TrustedNetworks): boolean {
-  if (peer === undefined || networks.length === 0) return false;
+function isTrusted(peer: string | undefined, { networks, trustsUnix }: TrustedNetworks): boolean {
+  if (peer === undefined) return trustsUnix;
+  if (networks.length === 0) return false;
   const address = parseAddress(peer);
   return address !== null && isWithin(address, networks);
 }

@@ -5,8 +5,7 @@
 
 /** Characters of a worker's tag. */
 const TAG_LENGTH = 4;
-const SID_MIN = 8;
-const SID_MAX = 128;
+const SID_MAX = 512;
 /** Of a value that is hashed, in characters: the rest of a longer one does not count. */
 const VALUE_MAX = 512;
 
@@ -39,7 +38,8 @@ export function cookieTag(header: string | undefined, name: string): string | nu
 
 /**
  * The tag an engine.io session id begins with, from a request's URL: the query's `sid`, where it has `EIO`, too.
- * Null where there is none, or where it is not 8 to 128 characters of [A-Za-z0-9_-].
+ * Null where there is none, where four characters of base64url are all it is or not its beginning, and beyond 512:
+ * what an app's own `generateId` has made stands behind the tag, in any characters.
  */
 export function sidTag(url: string): string | null {
   const from = queryStart(url);
@@ -47,12 +47,19 @@ export function sidTag(url: string): string | null {
   const to = queryEnd(url, from);
   const start = parameterAt(url, "sid", from, to);
   if (start < 0 || parameterAt(url, "EIO", from, to) < 0) return null;
-  const end = Math.min(to, start + SID_MAX + 1);
-  let at = start;
-  while (at < end && isBase64Url(url.charCodeAt(at))) at += 1;
-  const isWhole = at === to || url.charCodeAt(at) === AMPERSAND;
-  if (!isWhole || at - start < SID_MIN || at - start > SID_MAX) return null;
+  const length = valueEnd(url, start, to) - start;
+  if (length <= TAG_LENGTH || length > SID_MAX || !isTagAt(url, start)) return null;
   return url.slice(start, start + TAG_LENGTH);
+}
+
+/** Whether a request's URL asks for a session of engine.io's: its query has `EIO`, and no `sid` or an empty one. */
+export function asksForSid(url: string): boolean {
+  const from = queryStart(url);
+  if (from < 0) return false;
+  const to = queryEnd(url, from);
+  if (parameterAt(url, "EIO", from, to) < 0) return false;
+  const start = parameterAt(url, "sid", from, to);
+  return start < 0 || valueEnd(url, start, to) === start;
 }
 
 /**
@@ -65,8 +72,7 @@ export function queryValue(url: string, name: string): string | null {
   const to = queryEnd(url, from);
   const start = parameterAt(url, name, from, to);
   if (start < 0) return null;
-  const next = url.indexOf("&", start);
-  const end = next < 0 || next > to ? to : next;
+  const end = valueEnd(url, start, to);
   return end === start ? null : decoded(url.slice(start, Math.min(end, start + VALUE_MAX)));
 }
 
@@ -98,6 +104,11 @@ function parameterAt(url: string, name: string, from: number, to: number): numbe
     if (isStart && url.charCodeAt(equals) === EQUALS) return equals + 1;
   }
   return -1;
+}
+
+function valueEnd(url: string, start: number, to: number): number {
+  const next = url.indexOf("&", start);
+  return next < 0 || next > to ? to : next;
 }
 
 function decoded(raw: string): string {

@@ -52,7 +52,9 @@ export function startWorker(runner: AppRunner, worker: Worker, around: Surroundi
     shutdownMessage: options.shutdownMessage,
     health: options.health ?? HEALTH_DEFAULTS,
     hangTimeoutMs: options.hangTimeoutMs,
-    countRequests: options.metrics !== null || options.maxRequests !== null,
+    // Sticky routing must know of each request whether it has been routed.
+    countRequests:
+      options.metrics !== null || options.maxRequests !== null || options.sticky !== null,
     sticky,
     bus,
     home: homeOf(options.name, launch, around),

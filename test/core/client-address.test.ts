@@ -135,6 +135,13 @@ describe("the client's address", () => {
     expect(clientAddress(peer, header, trusted)).toBe(expected);
   });
 
+  it("is what a UNIX socket's proxy says, where this machine is trusted", () => {
+    const local = trustedNetworks(["127.0.0.0/8"]);
+    expect(clientAddress(undefined, "203.0.113.9, 127.0.0.1", local)).toBe("203.0.113.9");
+    expect(clientAddress(undefined, undefined, local)).toBeUndefined();
+    expect(isForwardedTls(undefined, "https", local)).toBe(true);
+  });
+
   it("is never one that stands left of somebody who is not trusted", () => {
     const stranger = fc.oneof(
       fc.ipV4().filter((text) => !text.startsWith("10.")),

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cookieTag, headerValue, isTag, queryValue, sidTag } from "../../src/core/tokens.ts";
+import {
+  asksForSid,
+  cookieTag,
+  headerValue,
+  isTag,
+  queryValue,
+  sidTag,
+} from "../../src/core/tokens.ts";
 
 const BASE64URL = [..."ABCXYZabcxyz0189-_"];
 const tag = fc.string({ unit: fc.constantFrom(...BASE64URL), minLength: 4, maxLength: 4 });
@@ -75,6 +82,21 @@ describe("a tag in a cookie", () => {
   });
 });
 
+describe("a request for a session of engine.io's", () => {
+  it.each([
+    ["/socket.io/?EIO=4&transport=polling", true],
+    ["/socket.io/?ssid=home&EIO=4&classid=7", true],
+    ["/socket.io/?EIO=4&sid=&t=x", true],
+    ["/socket.io/?EIO=4&sid=", true],
+    ["/socket.io/?EIO=4&ssid=home&sid=abcdefgh", false],
+    ["/socket.io/?sid=abcdefgh&EIO=4", false],
+    ["/socket.io/?xEIO=4", false],
+    ["/socket.io/#?EIO=4", false],
+    ["/EIO=4", false],
+    ["", false],
+  ])("%s: %s", (url, expected) => expect(asksForSid(url)).toBe(expected));
+});
+
 describe("a tag in an engine.io session id", () => {
   const id = "abcdEFGH0123-_45wxyz";
   it.each([
@@ -82,17 +104,20 @@ describe("a tag in an engine.io session id", () => {
     [`/socket.io/?sid=${id}&EIO=3`, "abcd"],
     [`http://host/socket.io/?EIO=4&sid=${id}#x`, "abcd"],
     [`/socket.io/?EIO=4&sid=${id.slice(0, 8)}`, "abcd"],
-    [`/socket.io/?EIO=4&sid=${"a".repeat(128)}`, "aaaa"],
-    [`/socket.io/?EIO=4&sid=${"a".repeat(129)}`, null],
-    [`/socket.io/?EIO=4&sid=${id.slice(0, 7)}`, null],
+    [`/socket.io/?EIO=4&sid=${"a".repeat(512)}`, "aaaa"],
+    [`/socket.io/?EIO=4&sid=${"a".repeat(513)}`, null],
+    [`/socket.io/?EIO=4&sid=${id.slice(0, 5)}`, "abcd"],
+    [`/socket.io/?EIO=4&sid=${id.slice(0, 4)}`, null],
+    [`/socket.io/?EIO=4&sid=ab%64${id}`, null],
     ["/socket.io/?EIO=4&sid=", null],
     ["/socket.io/?EIO=4&transport=polling", null],
     [`/socket.io/?sid=${id}`, null],
     [`/socket.io/?xEIO=4&sid=${id}`, null],
     [`/socket.io/?EIO=4&xsid=${id}`, null],
     [`/socket.io/?EIO=4;sid=${id}`, null],
-    [`/socket.io/?EIO=4&sid=${id}%20`, null],
-    [`/socket.io/?EIO=4&sid=${id}=`, null],
+    // An app may make the rest of it.
+    [`/socket.io/?EIO=4&sid=${id}%20`, "abcd"],
+    ["/socket.io/?EIO=4&sid=abcduser:123.1&t=x", "abcd"],
     [`/socket.io/?EIO=4#&sid=${id}`, null],
     [`/socket.io/?sid=${id}#&EIO=4`, null],
     [`/socket.io/#?EIO=4&sid=${id}`, null],

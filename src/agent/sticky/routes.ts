@@ -12,6 +12,7 @@ import {
 import { isForwardedTls } from "../../core/client-address.ts";
 import { STICKY_RESULTS, type StickyResult } from "../../core/stats.ts";
 import type { StickyBy } from "../../core/sticky.ts";
+import { asksForSid } from "../../core/tokens.ts";
 import type { StickySettings } from "../../link/agent-messages.ts";
 import { connectionOf } from "../connection.ts";
 import { IncomingMessage, ServerResponse } from "../http-classes.ts";
@@ -61,8 +62,6 @@ export class Routes implements Router {
   readonly #parts: RouteParts;
   /** What clients get who have a session here, on a connection that is secure and on others. */
   readonly #own: { readonly secure: string; readonly plain: string };
-  /** Requests that come twice: as "checkContinue", and as the "request" the app makes of it. */
-  readonly #seen = new WeakSet<IncomingMessage>();
 
   constructor(settings: StickySettings, parts: RouteParts) {
     this.#settings = settings;
@@ -104,8 +103,11 @@ export class Routes implements Router {
     emit: Emit,
   ): boolean {
     const socket = request.socket as InternalSocket | null;
-    if (!socket || this.#isHome(request, socket)) return false;
-    if (connectionOf(socket).isOwn || this.#isSeen(request)) return false;
+    if (!socket) return false;
+    // It may come twice: as "checkContinue" and as the "request" the app makes of it, or sent on within the app.
+    const connection = connectionOf(socket);
+    if (connection.has(response.req) || this.#isHome(request, socket)) return false;
+    if (connection.isOwn) return false;
     if (beginsEngine(request)) this.#parts.engine.look();
     if (peerOf(socket) !== undefined || arrivalOf(socket) === "here") return false;
     const { peer, issues, result } = this.#route(request);
@@ -210,13 +212,6 @@ export class Routes implements Router {
     visit.homeTable = this.#parts.table();
   }
 
-  #isSeen(request: IncomingMessage): boolean {
-    if (request.headers.expect === undefined) return false;
-    if (this.#seen.has(request)) return true;
-    this.#seen.add(request);
-    return false;
-  }
-
   #cookie(tag: string, request: IncomingMessage): string {
     const isSecure = this.#isSecure(request);
     if (tag !== this.#settings.tag) return cookieFor(tag, this.#settings.cookie, isSecure);
@@ -233,5 +228,5 @@ export class Routes implements Router {
 
 /** Shakes hands: a session of engine.io is about to get its id. */
 function beginsEngine({ url = "" }: IncomingMessage): boolean {
-  return url.includes(ENGINE) && !url.includes("sid=");
+  return url.includes(ENGINE) && asksForSid(url);
 }
