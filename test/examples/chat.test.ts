@@ -104,6 +104,8 @@ it("tells what to try, and its page survives a reload and the death of its worke
   // The other slots may still be on their way; what is said meanwhile is said once.
   page.say("still here");
   await vi.waitFor(() => expect(page.waiting()).toBe(0), soon);
+  // Its worker would be replaced otherwise, and not lost.
+  await vi.waitFor(() => expect(output()).toMatch(/"app":"chat".*"reload done"/), soon);
   await vi.waitFor(() => {
     const victim = Number(page.shown("murder").split(" ").at(-1));
     expect(victim).toBeGreaterThan(1);
