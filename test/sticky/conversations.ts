@@ -72,6 +72,15 @@ function chunked(path: string, chunks: readonly string[], trailers = ""): Conver
   };
 }
 
+/** It sends nothing more, and waits for what it is answered. */
+function halfClosed(request: (talk: Talk) => string): Conversation {
+  return async (wire, talk) => {
+    wire.socket.end(request(talk), "latin1");
+    await wire.over();
+    await talk.told(1);
+  };
+}
+
 const ODD_FIELDS = [
   ...["X-Twice: 1", "x-twice: 2", "X-TWICE:    3   ", "Accept: a", "accept: b", "X-Empty:"],
   ...["x-latin: caf\xe9", "Connection: keep-alive, X-Hop", "X-Hop: for this hop", "TE: trailers"],
@@ -191,6 +200,16 @@ export const CONVERSATIONS: { readonly [name: string]: Conversation } = {
     wire.reset();
     await talk.told(1);
   },
+  "a client that half-closes behind its request": halfClosed((talk) => head(talk, "GET /last")),
+  "a client of HTTP/1.0 that half-closes": halfClosed((talk) =>
+    head(talk, "GET /plain?bytes=100", [], "1.0"),
+  ),
+  "a client that half-closes behind a body": halfClosed(
+    (talk) => `${head(talk, "POST /too-large", ["Content-Length: 4"])}body`,
+  ),
+  "a client that half-closes and is not answered whole": halfClosed((talk) =>
+    head(talk, "GET /hang"),
+  ),
   "a client that leaves in mid response": async (wire, talk) => {
     wire.send(head(talk, "GET /hang"));
     await wire.text("begun");

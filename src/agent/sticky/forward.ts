@@ -4,17 +4,23 @@
  * peer's.
  */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { connectionOf } from "../connection.ts";
+import { ServerResponse } from "../http-classes.ts";
 import type { InternalSocket } from "../node-internals.ts";
-import { type ExchangeListener, type Loss, PeerConnection } from "./peer-connection.ts";
-import { factsOf, writePreamble } from "./preamble.ts";
+import { liftTimeout, restoreTimeout } from "./client-timeout.ts";
+import type { ExchangeListener, Loss, PeerConnection } from "./peer-connection.ts";
+import { connectionTo } from "./peer-connections.ts";
 import { headOf, linesOf, wholeOf } from "./request-words.ts";
 import { closing, isContinue, type ResponseHead, withLine } from "./response-reader.ts";
-import { visitOf } from "./visit.ts";
 
 /** As lib/_http_common.js reads Expect. */
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
+/** Node's own: an app's class, or its patches, have been applied to the response where it was made. */
+const { write, end } = ServerResponse.prototype as {
+  write(this: ServerResponse, bytes: Buffer): boolean;
+  end(this: ServerResponse): void;
+};
 /** Shows the agent's drain that there is nothing of its own to end: the peer does. */
 const FORWARDED_HEAD = "\r\n";
 
@@ -52,43 +58,12 @@ export function forward(self: string, to: Destination, forwarding: Forwarding): 
   new Exchange(connection, forwarding).start(!connection.socket.connecting);
 }
 
-/** An idle connection to the peer that belongs to this client's, or a new one. */
-function connectionTo(
-  self: string,
-  { tag, path }: Destination,
-  key: string,
-  client: InternalSocket,
-): PeerConnection {
-  const visit = visitOf(client);
-  const peers = visit.peers ?? new Map<string, PeerConnection[]>();
-  if (!visit.peers) {
-    visit.peers = peers;
-    client.once("close", () => closeAll(peers));
-  }
-  const open = (peers.get(tag) ?? []).filter(({ isOpen }) => isOpen);
-  peers.set(tag, open);
-  const idle = open.find(({ isIdle }) => isIdle);
-  if (idle) return idle;
-  const facts = factsOf(client);
-  const connection = new PeerConnection(
-    path,
-    writePreamble({ kind: "http", from: self, key, facts }),
-  );
-  open.push(connection);
-  return connection;
-}
-
 /** Closes what is idle of the connections to these peers: they are leaving. */
 export function letGo(client: InternalSocket, isLeaving: (tag: string) => boolean): void {
   for (const [tag, connections] of connectionOf(client).visit?.peers ?? []) {
     if (!isLeaving(tag)) continue;
     for (const connection of connections) if (connection.isIdle) connection.destroy();
   }
-}
-
-function closeAll(peers: Map<string, PeerConnection[]>): void {
-  for (const connections of peers.values())
-    for (const connection of connections) connection.destroy();
 }
 
 class Exchange implements ExchangeListener {
@@ -101,6 +76,9 @@ class Exchange implements ExchangeListener {
   /** Node has said "100 Continue" already; the peer's is one too many. */
   #hasContinued: boolean;
   #isBodyRead = false;
+  #isTimeoutLifted = false;
+  #isSent = false;
+  #hasClientEnded = false;
   #isOver = false;
 
   constructor(connection: PeerConnection, forwarding: Forwarding) {
@@ -119,8 +97,12 @@ class Exchange implements ExchangeListener {
     const isOld = httpVersionMajor === 1 && httpVersionMinor === 0;
     this.#connection.begin({ isHead: method === "HEAD", isOld }, this);
     this.#response.once("close", this.#clientGone);
+    this.#isTimeoutLifted = liftTimeout(this.#request.socket as InternalSocket, this.#response);
     const { socket } = this.#connection;
-    if (!this.#hasBody) return void socket.write(headOf(this.#request), "latin1");
+    if (!this.#hasBody) {
+      socket.write(headOf(this.#request), "latin1");
+      return this.#sent();
+    }
     // Until there is somebody to send it to, the body stays where it is. What came with the head is there on the next tick.
     if (isConnected) process.nextTick(() => this.#send());
     else socket.once("connect", () => this.#send());
@@ -140,7 +122,8 @@ class Exchange implements ExchangeListener {
     this.#speak();
     response.statusCode = status;
     const isToClose = response.shouldKeepAlive === false || response.maxRequestsOnConnectionReached;
-    response._last = isLast || isToClose === true;
+    // It may be the last by Node's word, too: the client has ended its side.
+    if (isLast || isToClose) response._last = true;
     const line = this.#forwarding.line(text);
     const told = isToClose && !isLast ? closing(text) : text;
     this.#write(Buffer.from(line === null ? told : withLine(told, line), "latin1"));
@@ -154,11 +137,16 @@ class Exchange implements ExchangeListener {
     this.#over();
     // The peer has answered before it has read the whole request: what follows on its connection is unclear.
     if (!this.#request.complete) this.#connection.destroy();
-    this.#response.end();
+    end.call(this.#response);
   }
 
   drain(): void {
     if (this.#isBodyRead) this.#request.resume();
+  }
+
+  clientEnded(): void {
+    this.#hasClientEnded = true;
+    if (this.#isSent) this.#connection.socket.end();
   }
 
   lost(how: Loss): void {
@@ -181,7 +169,7 @@ class Exchange implements ExchangeListener {
   }
 
   #write(bytes: Buffer): void {
-    if (bytes.length === 0 || this.#response.write(bytes)) return;
+    if (bytes.length === 0 || write.call(this.#response, bytes)) return;
     const { socket } = this.#connection;
     socket.pause();
     this.#response.once("drain", () => socket.resume());
@@ -191,7 +179,13 @@ class Exchange implements ExchangeListener {
     if (this.#isOver) return;
     const whole = wholeOf(this.#request);
     this.#connection.socket.write(whole ?? headOf(this.#request), "latin1");
-    if (!whole) this.#sendBody();
+    if (whole) this.#sent();
+    else this.#sendBody();
+  }
+
+  #sent(): void {
+    this.#isSent = true;
+    if (this.#hasClientEnded) this.#connection.socket.end();
   }
 
   #sendBody(): void {
@@ -208,8 +202,9 @@ class Exchange implements ExchangeListener {
       if (!isTaken) request.pause();
     });
     request.on("end", () => {
-      if (this.#isChunked && !this.#isOver)
-        socket.write(`0\r\n${linesOf(request.rawTrailers)}\r\n`, "latin1");
+      if (this.#isOver) return;
+      if (this.#isChunked) socket.write(`0\r\n${linesOf(request.rawTrailers)}\r\n`, "latin1");
+      this.#sent();
     });
   }
 
@@ -222,6 +217,7 @@ class Exchange implements ExchangeListener {
   #over(): void {
     this.#isOver = true;
     this.#response.removeListener("close", this.#clientGone);
+    if (this.#isTimeoutLifted) restoreTimeout(this.#request.socket as InternalSocket);
     this.#connection.socket.resume();
     if (this.#isBodyRead) this.#request.resume();
   }

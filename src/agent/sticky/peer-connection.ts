@@ -13,6 +13,8 @@ const UNREAD: readonly unknown[] = ["EPIPE", "ECONNRESET", "ENOTCONN"];
 export interface ExchangeListener extends ResponseListener {
   /** The peer takes more of the request. */
   drain(): void;
+  /** The client sends nothing more. */
+  clientEnded(): void;
   /** The connection is gone before the response was whole. */
   lost(how: Loss): void;
 }
@@ -79,6 +81,12 @@ export class PeerConnection {
         listener.end();
       },
     });
+  }
+
+  /** The client sends nothing more. False: no request is under way. */
+  clientEnded(): boolean {
+    this.#listener?.clientEnded();
+    return this.#listener !== null;
   }
 
   /** The client is gone, or nobody wants the rest. */

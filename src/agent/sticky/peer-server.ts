@@ -6,6 +6,7 @@
 import net, { type Server, type Socket } from "node:net";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
 import { buffered } from "./hand-over.ts";
+import { limitToRequests } from "./peer-timeouts.ts";
 import { disguise, PREAMBLE_MAX_BYTES, type Preamble, readPreamble } from "./preamble.ts";
 import { type Visit, visitOf } from "./visit.ts";
 
@@ -87,7 +88,7 @@ export class PeerServer {
     } catch {
       return void socket.destroy();
     }
-    socket.setTimeout = setTimeoutOfPeer as typeof socket.setTimeout;
+    limitToRequests(socket);
     this.#size += 1;
     socket.once("close", () => {
       this.#size -= 1;
@@ -137,12 +138,3 @@ function preambleIn(bytes: Buffer): ReturnType<typeof readPreamble> | "nonsense"
     return "nonsense";
   }
 }
-
-/**
- * The worker that holds the client's connection closes it when it has been idle for too long. Would this
- * one, too, a request could be on its way into a closed connection.
- */
-const setTimeoutOfPeer: Socket["setTimeout"] = function (this: InternalSocket, ms, callback) {
-  if (!this._httpMessage && ms !== 0) return this;
-  return net.Socket.prototype.setTimeout.call(this, ms, callback);
-};
