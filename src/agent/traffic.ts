@@ -67,7 +67,7 @@ export class Traffic {
     this.servers.add(server);
     const emit = this.requests.below(server.emit) as Emit;
     const traffic = this;
-    const speaksHttp1 = isHttp1(server);
+    const speaksHttp1 = isHttp1(server) || allowsHttp1(server);
     server.emit = function (
       this: InternalServer,
       event: string,
@@ -197,4 +197,9 @@ export class Traffic {
 /** A server of HTTP/1.1 and nothing else: its requests are its connections' own. */
 export function isHttp1(server: InternalServer | undefined): boolean {
   return server instanceof http.Server || server instanceof https.Server;
+}
+
+/** A server of HTTP/2 that takes HTTP/1.1, too (`allowHTTP1`): only then Node gives it what http's servers have. */
+function allowsHttp1(server: InternalServer): boolean {
+  return "headersTimeout" in server;
 }

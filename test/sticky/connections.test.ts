@@ -15,6 +15,7 @@ import { stage, stop, workers } from "../promises/stage.ts";
 import { embed, puppet } from "../supervisor/embedded.ts";
 import { fixture, freePort, runHoldfast } from "../support/holdfast.ts";
 import { expectNoLeftovers } from "../support/processes.ts";
+import { ask } from "../support/sticky/client.ts";
 import { until } from "../support/until.ts";
 
 /** Connects from an address of this machine's own network. */
@@ -50,6 +51,11 @@ const byHttp2 =
     return answer;
   };
 
+const byHttp1: Ask = async (port, localAddress) => {
+  const options = { tls: true, port };
+  return (await ask(options, "/", { localAddress })).body;
+};
+
 const ADDRESSES = Array.from({ length: 16 }, (_, index) => `127.0.0.${index + 2}`);
 
 /** Who serves each address, once all workers know of each other: the log is a moment ahead of their tables. */
@@ -83,6 +89,7 @@ describe("by ip", () => {
     ["TCP", byTcp, null],
     ["HTTP/2 without TLS", byHttp2(false), "H2C_PORT"],
     ["HTTP/2", byHttp2(true), "H2_PORT"],
+    ["HTTP/1.1 at a server of HTTP/2", byHttp1, "H2_PORT"],
   ])(
     "a client of %s stays on its worker, and moves when that has died",
     async (_what, ask, name) => {

@@ -40,8 +40,11 @@ describe("a conversation is the same, bare and under Holdfast", () => {
   });
 });
 
-describe("by TLS, too", () => {
-  const stand = standing({ env: { TLS: "1" } });
+describe.each([
+  ["by TLS", "1"],
+  ["by HTTP/1.1 with a server of HTTP/2", "h2"],
+])("%s, too", (_what, TLS) => {
+  const stand = standing({ env: { TLS } });
   it.each(Object.entries(CONVERSATIONS))("%s", async (_name, conversation) =>
     same(await stand().both(conversation)),
   );

@@ -169,10 +169,11 @@ const CONVERSATIONS: { readonly [name: string]: Conversation } = {
   },
 };
 
-describe.each([false, true])("bare and under Holdfast, TLS: %s", (tls) => {
+// With HTTP/1.1 at a server of HTTP/2, too.
+describe.each([null, "1", "h2"])("bare and under Holdfast, TLS: %s", (tls) => {
   let stand: Stand;
   beforeAll(async () => {
-    stand = await Stand.open({ env: tls ? { TLS: "1" } : {} });
+    stand = await Stand.open({ env: tls ? { TLS: tls } : {} });
   });
   afterAll(() => stand[Symbol.asyncDispose]());
 

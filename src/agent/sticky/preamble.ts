@@ -3,12 +3,12 @@
  * JSON. Only peers can say it: their sockets lie in a folder that is closed to other users.
  */
 
-import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import type { InternalSocket } from "../node-internals.ts";
+import { type TlsFacts, tlsFactsOf, tlsMembers } from "./tls-facts.ts";
 
 const LENGTH_BYTES = 4;
-/** A certificate of a client takes some kilobytes. */
+/** A certificate of a client takes some kilobytes, a chain of them several times as much. */
 export const PREAMBLE_MAX_BYTES = 64 * 1024;
 
 /** The client's connection, as the app would see it. */
@@ -26,17 +26,6 @@ const ADDRESSES = [
   ...(["remoteAddress", "remotePort", "remoteFamily"] as const),
   ...(["localAddress", "localPort", "localFamily"] as const),
 ];
-
-interface TlsFacts {
-  readonly authorized: boolean;
-  readonly authorizationError: string | null;
-  readonly servername: string | false | undefined;
-  readonly alpnProtocol: string | false | null;
-  readonly protocol: string | null;
-  readonly cipher: unknown;
-  /** DER, base64; null: the client has shown none. */
-  readonly certificate: string | null;
-}
 
 export type Preamble =
   /** HTTP follows, of one client's connection to the server at this key. */
@@ -75,18 +64,6 @@ export function factsOf(socket: InternalSocket): ClientFacts {
   };
 }
 
-function tlsFactsOf(socket: TLSSocket): TlsFacts {
-  return {
-    authorized: socket.authorized === true,
-    authorizationError: socket.authorizationError ? String(socket.authorizationError) : null,
-    servername: (socket as { servername?: string | false }).servername,
-    alpnProtocol: socket.alpnProtocol,
-    protocol: socket.getProtocol?.() ?? null,
-    cipher: socket.getCipher?.() ?? null,
-    certificate: socket.getPeerX509Certificate?.()?.raw.toString("base64") ?? null,
-  };
-}
-
 /**
  * From now on the socket looks like the client's. Its own address is a nameless UNIX socket. Throws where the facts
  * are none: no peer has said that.
@@ -101,23 +78,11 @@ export function disguise(socket: InternalSocket, facts: ClientFacts): void {
       : { address: localAddress, family: localFamily, port: localPort },
   );
   if (!tls) return;
-  const certificate = tls.certificate
-    ? new X509Certificate(Buffer.from(tls.certificate, "base64"))
-    : undefined;
-  const { authorized, authorizationError, servername, alpnProtocol, protocol, cipher } = tls;
-  const members = {
-    ...{ encrypted: true, authorized, authorizationError, servername, alpnProtocol },
-    getProtocol: () => protocol,
-    getCipher: () => cipher,
-    getPeerX509Certificate: () => certificate,
-    getPeerCertificate: () => certificate?.toLegacyObject() ?? {},
-    getSession: () => undefined,
-    isSessionReused: () => false,
-  };
-  for (const [name, value] of Object.entries(members)) define(socket, name, value);
+  const members = tlsMembers(tls);
+  for (const name of Reflect.ownKeys(members)) define(socket, name, members[name]);
 }
 
-function define(target: object, name: string, value: unknown): void {
+function define(target: object, name: string | symbol, value: unknown): void {
   Object.defineProperty(target, name, {
     value,
     configurable: true,

@@ -74,6 +74,8 @@ export class Sticky {
 
   /** The workers of the app, from now on. */
   heard(peers: readonly Peer[]): void {
+    // Handshakes by HTTP/2 are not seen here; that session's WebSocket comes by HTTP/1.1, and must name its worker.
+    if (![...this.#parts.traffic.servers].every(isHttp1)) this.#engine.look();
     const before = this.#table;
     this.#table = tableOf(this.#tag, peers);
     const isLeaving = (tag: string): boolean => this.#table.byTag.get(tag)?.state !== "ready";
