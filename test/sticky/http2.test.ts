@@ -6,6 +6,7 @@ import { io } from "socket.io-client";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { reload, stage, stop, workers } from "../promises/stage.ts";
+import { STICKY_COOKIE } from "../support/sticky/client.ts";
 import { findTags } from "../support/sticky/stand.ts";
 import { until } from "../support/until.ts";
 
@@ -84,7 +85,7 @@ describe("a worker of HTTP/2 that leaves", () => {
     const owner = tags.get(workers(run).get(0) ?? -1);
     const codes: number[] = [];
     for (let nth = 0; nth < CLIENTS; nth += 1) {
-      const socket = socketTo(port, "/ws", { cookie: `holdfast=${owner}` });
+      const socket = socketTo(port, "/ws", { cookie: `${STICKY_COOKIE}=${owner}` });
       socket.on("close", (code) => codes.push(code));
       await once(socket, "open");
     }
