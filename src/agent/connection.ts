@@ -52,14 +52,13 @@ export class Connection {
 
   /** False: that had begun before, or the connection is gone. */
   begin(request: object): boolean {
-    if (this.isOver || this.#request === request) return false;
+    if (this.isOver || this.has(request)) return false;
     if (this.#request === null) {
       this.#request = request;
       this.#startedAt = performance.now();
       return true;
     }
     this.#behind ??= new Map();
-    if (this.#behind.has(request)) return false;
     this.#behind.set(request, performance.now());
     return true;
   }

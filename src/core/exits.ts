@@ -109,7 +109,7 @@ function firstLine(text: string | null): string {
 }
 
 /** So many calls of a stack go into a sentence. */
-const CALLS = 3;
+export const CALLS = 3;
 const LONGEST_CALL = 200;
 
 function unresponsive(hang: Hang | null): string {

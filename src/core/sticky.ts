@@ -36,7 +36,7 @@ export interface NamedSticky extends Sticky {
 }
 
 /**
- * What an app's cookie is called that was given no name. Cookies know no port (RFC 6265, 8.5): under one name for all
+ * What an app's cookie is called that was given no name. Cookies know no port (RFC 6265, 8.5): under one name all
  * the apps of a host would write over each other's.
  */
 export function cookieNameOf(app: string): string {

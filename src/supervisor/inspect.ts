@@ -8,6 +8,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { CALLS } from "../core/exits.ts";
 import { waitChannelOf } from "../system/main-thread.ts";
 import { listensAt } from "../system/proc.ts";
 
@@ -19,9 +20,8 @@ const LOOK_EVERY_MS = 20;
 /** JavaScript stops for the debugger at its next loop or call. */
 const STOPS_WITHIN_MS = 3000;
 const NEWS_WITHIN_MS = 50;
-/** So many calls are told, and more where they are Node's own, so that the app's first ones are among them. */
+/** So many calls are told, and more where they are Node's own, so that those for a sentence are among them. */
 const DEEPEST = 30;
-const OF_APP = 3;
 const LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 export interface Inspected {
@@ -170,6 +170,6 @@ function stackOf(frames: readonly Frame[], files: ReadonlyMap<string, string>): 
   });
   const own = places.filter(({ file }) => file !== AGENT);
   const ofApp = own.findIndex(({ file }) => !file.startsWith("node:"));
-  const told = own.slice(0, Math.max(DEEPEST, ofApp + OF_APP));
+  const told = own.slice(0, Math.max(DEEPEST, ofApp + CALLS));
   return told.map(({ text }) => text).join("\n");
 }

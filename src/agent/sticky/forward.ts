@@ -5,7 +5,6 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import { connectionOf } from "../connection.ts";
 import { ServerResponse } from "../http-classes.ts";
 import type { InternalSocket } from "../node-internals.ts";
 import { liftTimeout, restoreTimeout } from "./client-timeout.ts";
@@ -56,14 +55,6 @@ export function forward(self: string, to: Destination, forwarding: Forwarding): 
   const client = forwarding.request.socket as InternalSocket;
   const connection = connectionTo(self, to, forwarding.key, client);
   new Exchange(connection, forwarding).start(!connection.socket.connecting);
-}
-
-/** Closes what is idle of the connections to these peers: they are leaving. */
-export function letGo(client: InternalSocket, isLeaving: (tag: string) => boolean): void {
-  for (const [tag, connections] of connectionOf(client).visit?.peers ?? []) {
-    if (!isLeaving(tag)) continue;
-    for (const connection of connections) if (connection.isIdle) connection.destroy();
-  }
 }
 
 class Exchange implements ExchangeListener {

@@ -1,5 +1,6 @@
 /** The connections to peers that belong to one client's connection here. */
 
+import { connectionOf } from "../connection.ts";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
 import { PeerConnection } from "./peer-connection.ts";
 import { factsOf, writePreamble } from "./preamble.ts";
@@ -32,6 +33,14 @@ export function connectionTo(
   );
   open.push(connection);
   return connection;
+}
+
+/** Closes what is idle of the connections to these peers: they are leaving. */
+export function letGo(client: InternalSocket, isLeaving: (tag: string) => boolean): void {
+  for (const [tag, connections] of connectionOf(client).visit?.peers ?? []) {
+    if (!isLeaving(tag)) continue;
+    for (const connection of connections) if (connection.isIdle) connection.destroy();
+  }
 }
 
 function closeAll(peers: Peers): void {

@@ -14,7 +14,7 @@ import { STICKY_RESULTS, type StickyResult } from "../../core/stats.ts";
 import type { StickyBy } from "../../core/sticky.ts";
 import { asksForSid } from "../../core/tokens.ts";
 import type { StickySettings } from "../../link/agent-messages.ts";
-import { connectionOf } from "../connection.ts";
+import { type Connection, connectionOf } from "../connection.ts";
 import { IncomingMessage, ServerResponse } from "../http-classes.ts";
 import type { InternalServer, InternalSocket } from "../node-internals.ts";
 import { type Emit, type Router, type Traffic, TUNNEL } from "../traffic.ts";
@@ -106,7 +106,7 @@ export class Routes implements Router {
     if (!socket) return false;
     // It may come twice: as "checkContinue" and as the "request" the app makes of it, or sent on within the app.
     const connection = connectionOf(socket);
-    if (connection.has(response.req) || this.#isHome(request, socket)) return false;
+    if (connection.has(response.req) || this.#isHome(request, connection)) return false;
     if (connection.isOwn) return false;
     if (beginsEngine(request)) this.#parts.engine.look();
     if (peerOf(socket) !== undefined || arrivalOf(socket) === "here") return false;
@@ -196,8 +196,7 @@ export class Routes implements Router {
   }
 
   /** The same cookie on the same connection as a moment ago: a comparison instead of a search. */
-  #isHome({ url = "", rawHeaders }: IncomingMessage, socket: InternalSocket): boolean {
-    const { visit } = connectionOf(socket);
+  #isHome({ url = "", rawHeaders }: IncomingMessage, { visit }: Connection): boolean {
     if (visit?.home === undefined || visit.home !== onlyCookie(rawHeaders)) return false;
     if (visit.homeTable !== this.#parts.table() || url.includes(ENGINE)) return false;
     this.counts.local += 1;
