@@ -2,6 +2,7 @@
 
 import { areShortLived, type Loads, leastLoaded, passesOn } from "../core/gate.ts";
 import type { Channel } from "./channel.ts";
+import { keep } from "./claim.ts";
 import type { Handle } from "./node-internals.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -39,6 +40,8 @@ export class Gate {
   #reported = -1;
   /** Connections that were sent, until another worker has them: the supervisor may die with its duplicates. */
   readonly #kept = new Map<number, Held>();
+  /** Of those of a supervisor that is gone: who has them is not known yet. */
+  #unsettled = 0;
   #nextId = 1;
   /** Those of them the supervisor has not confirmed. */
   readonly #unconfirmed = new Set<number>();
@@ -152,7 +155,8 @@ export class Gate {
 
   /** Connections on their way from here or to here: the process must stay for them. */
   underWay(): number {
-    return (this.#isUnanswered() ? 0 : this.#kept.size) + this.#expected;
+    const sent = this.#isUnanswered() ? 0 : this.#kept.size;
+    return sent + this.#unsettled + this.#expected;
   }
 
   /** Who gets a fresh connection, null when it stays. Asked for every connection: the cheap checks first. */
@@ -208,12 +212,18 @@ export class Gate {
     }
   }
 
-  /** Nobody has got it: it stays here. */
+  /** It stays here, unless another worker has got it. */
   #keepSent(id: number): void {
     const sent = this.#kept.get(id);
     this.#kept.delete(id);
     this.#unconfirmed.delete(id);
-    if (sent) this.#keep(sent.key, sent.client);
+    if (!sent) return;
+    this.#unsettled += 1;
+    keep(sent.client, (isOurs) => {
+      this.#unsettled -= 1;
+      if (isOurs) this.#keep(sent.key, sent.client);
+      else sent.client.close();
+    });
   }
 
   /** No answer: what has not been sent yet stays here. */

@@ -8,6 +8,7 @@ import { isMainThread } from "node:worker_threads";
 import type { AgentSettings, SupervisorMessage } from "../link/agent-messages.ts";
 import { AppMetrics } from "./app-metrics.ts";
 import { type Channel, openChannel } from "./channel.ts";
+import { take } from "./claim.ts";
 import { Debugger } from "./debugger.ts";
 import { createLeave, type Leave } from "./departure.ts";
 import { outliveFullDisk } from "./full-disk.ts";
@@ -125,7 +126,7 @@ function obey(message: SupervisorMessage, handle: Handle | undefined, parts: Par
       return gate.given(message.id);
     case "take":
       gate.taken();
-      if (handle && !listen.deliver(message.key, handle)) handle.close();
+      if (handle && !(take(handle) && listen.deliver(message.key, handle))) handle.close();
       return;
     case "offer":
       return channel.send({ t: gate.acceptsOffer() ? "accept" : "refuse", offer: message.offer });

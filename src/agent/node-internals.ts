@@ -5,6 +5,8 @@ import net, { type Server, type Socket } from "node:net";
 
 /** A libuv stream handle (TCPWrap or Pipe). */
 export interface Handle {
+  /** -1 once it is closed. */
+  readonly fd?: number;
   onconnection: ((error: number, client: Handle | undefined) => void) | null;
   listen(backlog: number): number;
   close(callback?: () => void): void;

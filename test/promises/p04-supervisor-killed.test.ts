@@ -19,6 +19,10 @@ import { isAlive, listenersOn } from "../support/processes.ts";
 import { until } from "../support/until.ts";
 
 const KILLS = 20;
+/** While so many sockets open at once, and until they have had so many answers together. */
+const OPENING = 100;
+const OPENING_KILLS = 8;
+const ECHOES = 3000;
 /** Whoever dies sooner may have died of what it took over, and is followed more slowly after some of those. */
 const REIGN_MS = 1100;
 
@@ -90,6 +94,27 @@ describe("P4: the death of the supervisor", () => {
       expect((await house.overview()).supervisor.takeovers).toBe(KILLS);
       expect((await house.ok(["metrics"])).stdout).toContain(`holdfast_takeovers_total ${KILLS}`);
     });
+  }, 120_000);
+
+  it("amid sockets that open: each has one worker, also those on their way from one to another", async () => {
+    await using house = new House();
+    const port = await freePort();
+    const env = { PORT: String(port) };
+    await house.ok(["start", fixture("puppet.mjs"), "-n", "web", "-i", "4"], { env });
+    for (let kills = 1; kills <= OPENING_KILLS; kills++) {
+      const { pid } = await ruled(house);
+      const since = performance.now();
+      await until(() => performance.now() - since > REIGN_MS, { what: "a reign" });
+      const sockets = startWsClients({ port, clients: OPENING, intervalMs: 5 });
+      const first = (OPENING * kills) / (OPENING_KILLS + 1);
+      await until(() => sockets.counts.opened > first, { what: "the first", intervalMs: 1 });
+      await kill(pid);
+      const all = (): boolean => sockets.counts.opened >= OPENING && sockets.ledger.ok > ECHOES;
+      await until(all, { what: "all to open and to be answered" });
+      const talks = await sockets.stop();
+      expectClean(talks, { minOk: ECHOES });
+      expect([talks.counts.opened, talks.counts.closeCodes]).toEqual([OPENING, {}]);
+    }
   }, 120_000);
 
   it("stopped it is not dead: nobody else rules while it sleeps, nor when it wakes", async () => {

@@ -46,10 +46,16 @@ export async function stage(app: string, options: StageOptions = {}): Promise<St
     ...(options.flags ?? []),
   ];
   const env = { PORT: String(port), PUPPET_FILE: file, ...options.env };
-  const run = runHoldfast(["run", fixture(app), "--name", "app", ...flags], { env });
-  open.push(run);
+  const run = started(["run", fixture(app), "--name", "app", ...flags], { env });
   if (options.ready !== false) await run.waitForLog((log) => log.msg.startsWith("ready;"));
   return { run, port, direct: (settings) => writeFileSync(file, JSON.stringify(settings)) };
+}
+
+/** A run that ends with the test. */
+export function started(...args: Parameters<typeof runHoldfast>): HoldfastRun {
+  const run = runHoldfast(...args);
+  open.push(run);
+  return run;
 }
 
 /** Sends SIGHUP and waits for the outcome of this reload, the `nth` of the run. */
