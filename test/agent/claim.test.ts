@@ -52,25 +52,36 @@ async function passedOn(first: Alone, second: Alone): Promise<Passed> {
     return socket;
   };
   for (let n = 0; n < 8; n++) await ask(await connect());
-  const passed = new Promise<Handle>((resolve) => {
-    first.onHandle = (message, handle) => {
-      if (message.t === "pass") first.send({ t: "passed", id: message.id });
-      resolve(handle);
-    };
-  });
-  first.send({ t: "loads", loads: { 1: 8, 2: 0 } });
-  await heard(first);
-  const client = await connect();
-  const key = String(second.told("listen")[0]?.request.key);
-  return { client, handle: await passed, key, all };
+  const passed: Handle[] = [];
+  first.onHandle = (message, handle) => {
+    if (message.t === "pass") first.send({ t: "passed", id: message.id });
+    passed.push(handle);
+  };
+  // It keeps what comes while it has waited too long for an answer.
+  const pass = async (): Promise<Handle | undefined> => {
+    first.send({ t: "loads", loads: { 1: 8, 2: 0 } });
+    await heard(first);
+    await connect();
+    await heard(first);
+    return passed[0];
+  };
+  const handle = await until(pass, { what: "a connection that is passed on" });
+  const peer: { port?: number } = {};
+  (handle as PeerHandle).getpeername(peer);
+  const client = all.find(({ localPort }) => localPort === peer.port) as net.Socket;
+  return { client, handle, key: String(second.told("listen")[0]?.request.key), all };
+}
+
+interface PeerHandle extends Handle {
+  getpeername(out: { port?: number }): number;
 }
 
 /** All that was said to the worker before has been heard. */
 async function heard(worker: Alone): Promise<void> {
+  const answers = (): number => worker.told("accept").length + worker.told("refuse").length;
+  const before = answers();
   worker.send({ t: "offer", offer: 1, key: "" });
-  await until(() => worker.told("accept").length + worker.told("refuse").length > 0, {
-    what: "an answer",
-  });
+  await until(() => answers() > before, { what: "an answer", intervalMs: 5 });
 }
 
 /** Who answers, for longer than a worker takes to find out whether a connection is its own. */
