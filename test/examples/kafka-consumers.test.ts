@@ -75,6 +75,8 @@ it("[no Kafka: a stand-in of the tests] static members: nothing moves or is lost
   expect(consumers.sayings.late).toEqual([]);
   // No rebalance, and nobody who left, was fenced or was missed.
   expect(standIn.group.history).toEqual({ ...before, replaced: RELOADS * WORKERS + KILLS });
+  // What is done is said before it is committed.
+  await until(() => standIn.committed >= outcome.sent, { what: "all messages to be committed" });
   expect(standIn.committed).toBe(outcome.sent);
 }, 400_000);
 
