@@ -297,7 +297,7 @@ describe("without a supervisor", () => {
 
   it("a drain goes on by itself, and the next hears of it", async () => {
     await using alone = await serving();
-    const slow = await slowRequest(alone, 600);
+    const slow = await slowRequest(alone, 3000);
     alone.send({ t: "drain", timeoutMs: 5000 });
     await until(() => alone.told("released").length > 0, { what: "the drain" });
     alone.child.disconnect();

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { connectControl } from "../../src/link/control-client.ts";
 import { fixture } from "../support/holdfast.ts";
 import { House } from "../support/house.ts";
-import { fdCount, isAlive } from "../support/processes.ts";
+import { fdCount, isAlive, restingFdCount } from "../support/processes.ts";
 import { until } from "../support/until.ts";
 
 const PUPPET = fixture("puppet.mjs");
@@ -198,7 +198,7 @@ describe("an app that is being removed", () => {
     const deleted = house.run(["delete", "a"]);
     await until(async () => (await house.overview()).apps.length === 0, { what: "the deletion" });
     const { pid } = (await house.overview()).supervisor;
-    const sockets = fdCount(pid);
+    const sockets = await restingFdCount(pid);
     const started = house.run(["start", "-"], { input: JSON.stringify({ ...one, name: "a" }) });
     await until(() => fdCount(pid) > sockets, { what: "the start to be asked for" });
     busy[Symbol.dispose]();
@@ -280,14 +280,14 @@ describe("a supervisor that ends", () => {
     for (const how of ["shutdown", "SIGTERM"]) {
       await start(house, "a");
       const { pid } = (await house.overview()).supervisor;
-      const before = fdCount(pid);
+      const before = await restingFdCount(pid);
       const watching = house.run(["events"]);
       await until(() => fdCount(pid) > before, { what: "the watcher to connect" });
       await house.ok(["stop", "a"]);
       await start(house, "idle");
       await house.ok(["stop", "idle"]);
       await start(house, "a");
-      const more = fdCount(pid);
+      const more = await restingFdCount(pid);
       const waiting = house.run(["wait", "idle"]);
       await until(() => fdCount(pid) > more, { what: "the waiter to connect" });
       if (how === "shutdown") await house.ok(["shutdown"]);

@@ -272,7 +272,7 @@ describe("in the foreground", () => {
     try {
       const ready = await run.waitForLog(({ msg }) => msg.startsWith("ready;"));
       expect(await statusAt(`127.0.0.1:${port}`, "/readyz")).toBe(200);
-      const busy = await fetch(`http://${ready.addresses}/slow?ms=1500`);
+      const busy = await fetch(`http://${ready.addresses}/slow?ms=5000`);
       run.signal("SIGTERM");
       await run.waitForLog(({ msg }) => msg.startsWith("stopping"));
       expect(await statusAt(`127.0.0.1:${port}`, "/readyz")).toBe(503);

@@ -520,9 +520,9 @@ describe.skipIf(!has("systemd-notify") || !has("python3"))("a supervisor that is
       await house.ok(["upgrade"]);
       await ended;
       const { pid } = (await house.overview()).supervisor;
-      const named = heard.findIndex((line) => line.includes(`MAINPID=${pid}`));
       const ready = (line: string): boolean => line.includes("READY=1") && line.includes(`${pid}`);
       await until(() => heard.some(ready), { what: "the next one to be ready" });
+      const named = heard.findIndex((line) => line.includes(`MAINPID=${pid}`));
       expect(named).toBeGreaterThan(-1);
       expect(heard.findIndex(ready)).toBeGreaterThan(named);
       const said = heard.length;

@@ -30,6 +30,12 @@ class Results extends JsonLines<Done> {
   get count(): number {
     return new Set(this.lines.map(({ done }) => done)).size;
   }
+
+  /** How often one was done again. */
+  get repeats(): number {
+    const { lines } = this;
+    return lines.length - new Set(lines.map(({ done }) => done)).size;
+  }
 }
 
 function start(url: string, results: Results): Promise<Example> {
@@ -83,7 +89,7 @@ async function pound(url: string) {
   };
   await between();
   for (let round = 0; round < RELOADS; round += 1) await example.reload().then(between);
-  const doubledByReloads = results.lines.length - results.count;
+  const doubledByReloads = results.repeats;
   for (let round = 0; round < KILLS; round += 1) {
     await example.kill("workers", round % WORKERS);
     await between();

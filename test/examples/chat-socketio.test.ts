@@ -15,7 +15,8 @@ it("loses no message and doubles none: 5 reloads, workers, rooms and the supervi
   try {
     await using example = await Example.start("chat-socketio", {
       instances: WORKERS,
-      apps: { rooms: { instances: 1 } },
+      // They are stopped for a while: that is no hang.
+      apps: { rooms: { instances: 1, hangTimeout: "2m" } },
       env: { ROOMS_FOLDER: folder },
     });
     const url = `http://${await example.address("chat")}/`;

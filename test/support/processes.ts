@@ -85,6 +85,19 @@ export function fdCount(pid: number): number {
   return list(`/proc/${pid}/fd`).length;
 }
 
+/** The same, once what was closed elsewhere is closed here, too: in some looks there is no change. */
+export async function restingFdCount(pid: number): Promise<number> {
+  let [count, looks] = [fdCount(pid), 0];
+  const rests = (): boolean => {
+    const now = fdCount(pid);
+    looks = now === count ? looks + 1 : 0;
+    count = now;
+    return looks >= 5;
+  };
+  await until(rests, { what: `the descriptors of ${pid} to stay as they are` });
+  return count;
+}
+
 /** The process with all that stem from it; children in order of pid. */
 export function processTree(pid: number): ProcessNode | undefined {
   const byParent = new Map<number, ProcessInfo[]>();

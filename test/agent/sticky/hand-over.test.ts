@@ -108,12 +108,13 @@ describe("a socket that belongs to another worker", () => {
     const [one, two] = await pair(home);
     await using first = one;
     await using second = two;
+    let since = 0;
     first.onHandle = (_message, handle) => {
       handle.close();
+      since = performance.now();
       first.child.disconnect();
       second.child.disconnect();
     };
-    const since = performance.now();
     const { pid, socket } = reconnect(first.port);
     expect(await pid).toBe(second.child.pid);
     // Without the news it would be asked for after a second.

@@ -81,7 +81,7 @@ export class Consumers {
     };
     await between();
     for (let round = 0; round < RELOADS; round += 1) await example.reload(APP).then(between);
-    const reloaded = sayings.done.length - sayings.count;
+    const reloaded = sayings.repeats;
     for (let round = 0; round < kills; round += 1) {
       killed.push(await example.kill(APP, round % WORKERS));
       await between();

@@ -27,6 +27,12 @@ export class Sayings extends JsonLines<Line> {
     return new Set(this.done).size;
   }
 
+  /** How often a message was worked on again. */
+  get repeats(): number {
+    const { done } = this;
+    return done.length - new Set(done).size;
+  }
+
   /** How many partitions each identity has, as its worker was told last. */
   get shares(): readonly number[] {
     const shares = new Map<string, number>();
